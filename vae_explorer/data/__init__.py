@@ -1,0 +1,1 @@
+"""Image data: torch-free sources that all end in one `ImageData`."""

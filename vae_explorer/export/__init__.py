@@ -1,0 +1,1 @@
+"""From arrays to files: pictures, tables and the recipes that repeat them."""

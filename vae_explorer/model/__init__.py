@@ -1,0 +1,1 @@
+"""Models as three distributions: posterior, prior, likelihood."""

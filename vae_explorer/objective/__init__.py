@@ -1,0 +1,1 @@
+"""Objectives: from (model, x, live values) to per-image terms in nats."""

@@ -1,0 +1,1 @@
+"""Training: the session that owns a model, its batches, its checkpoints."""

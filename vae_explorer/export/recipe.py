@@ -1,0 +1,66 @@
+"""A recipe: everything that decides the bytes of an exported picture or table, and nothing that names a place."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from vae_explorer.errors import UsageError
+
+PictureKind = Literal["manifold", "samples", "reconstructions", "traversal", "interpolation", "codes"]
+
+
+class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What to draw from which weights; the same recipe gives the same bytes on the same device.
+
+    run, step, config, data_digest tell where it came from and are filled in when it is made; a recipe that is
+    read back is made again from the run that is given, at its `step`.
+    """
+
+    what: PictureKind
+    rows: int = 10
+    cols: int = 10
+    seed: int = 0
+    scale: int | None = None
+    """Screen pixels a pixel, nearest neighbour; None: the smallest that makes an image at least 28 pixels a side."""
+    gap: int = 2
+    captions: bool = False
+    split: Literal["train", "validation", "test", "all"] | None = None
+    """Images for reconstructions and codes; None: the held-out split, else train."""
+    image: int | None = None
+    """Index into all images: the centre of a traversal, the first of the reconstructions."""
+    start: int | tuple[float, ...] | None = None
+    """One end of an interpolation: an image's index or a code; None is drawn from the prior by `seed`."""
+    end: int | tuple[float, ...] | None = None
+    path: Literal["linear", "spherical"] = "linear"
+    axes: tuple[int, int] | None = None
+    """The two latent dimensions of a manifold, or of a traversal; None: the two of largest kl, resp. all."""
+    draw: bool = False
+    """A draw from p(x|z) instead of its mean."""
+    step: int | None = None
+    run: str | None = None
+    config: dict[str, Any] | None = None
+    data_digest: str | None = None
+
+    def validated(self, *, latent_dim: int, n_images: int) -> Recipe:
+        """Return self when it can be made of such a model and data; UsageError names what is out of range."""
+        for name, value, most in (("rows", self.rows, 200), ("cols", self.cols, 200), ("gap", self.gap, 64)):
+            least = 0 if name == "gap" else 1
+            if not least <= value <= most:
+                raise UsageError(f"--{name} {value}: expected a whole number from {least} to {most}.")
+        if self.scale is not None and not 1 <= self.scale <= 64:
+            raise UsageError(f"--scale {self.scale}: expected a whole number from 1 to 64.")
+        for name, index in (("image", self.image), ("from", self.start), ("to", self.end)):
+            if isinstance(index, int) and not 0 <= index < n_images:
+                raise UsageError(f"--{name} {index}: the data has images 0 to {n_images - 1}.")
+            if isinstance(index, tuple) and len(index) != latent_dim:
+                raise UsageError(
+                    f"--{name}: a code of {len(index)} numbers, this model has {latent_dim} latent dimensions."
+                )
+        for axis in self.axes or ():
+            if not 0 <= axis < latent_dim:
+                raise UsageError(f"--axes {axis}: this model has latent dimensions 0 to {latent_dim - 1}.")
+        if self.axes and self.what == "manifold" and self.axes[0] == self.axes[1]:
+            raise UsageError(f"--axes {self.axes[0]},{self.axes[1]}: a manifold needs two different latent dimensions.")
+        return self

@@ -181,6 +181,21 @@ class ModelController(QObject):
         self.show_data(data)
         self._send(m.OpenRun(path, data, self._new_run_path(config, data)))
 
+    @property
+    def is_draft_new(self) -> bool:
+        """Whether Train would begin a new run: the form was changed, or the open run is read-only (the demo)."""
+        is_read_only = self.opened is not None and self.opened.is_read_only
+        return self.config is not None and (is_read_only or self.draft != self.config)
+
+    def press_train(self) -> None:
+        """What the Train button does: go on with the open run, or begin a new one where `is_draft_new`."""
+        if self.data is None:
+            self.noticed.emit(self.tr("There are no images yet; open a data set first."), "warning")
+            return
+        if self.is_draft_new:
+            self.new_run(self.draft, self.data)
+        self.train()
+
     def train(self, until_step: int | None = None) -> None:
         """Start or resume training of the open run."""
         self._send(m.Start(until_step))

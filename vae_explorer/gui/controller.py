@@ -256,6 +256,11 @@ class ModelController(QObject):
         """Exchange A and B."""
         self._change(replace(self.selection, end_a=self.selection.end_b, end_b=self.selection.end_a), True)
 
+    def set_path(self, path: Literal["linear", "spherical"]) -> None:
+        """Choose the shape of the path between A and B."""
+        if path != self.selection.path:
+            self._change(replace(self.selection, path=path), True)
+
     def select_back(self) -> None:
         """Undo the last change of the selection."""
         if self._back:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,12 +12,13 @@ from numpy.typing import NDArray
 @dataclass(frozen=True, eq=False)
 class Selection:
     """code: float32 (latent_dim,), the place that is looked at; image: the index of the image it belongs to, if one
-    was picked; end_a, end_b: float32 (latent_dim,), the ends of the interpolation path."""
+    was picked; end_a, end_b: float32 (latent_dim,), the ends of the interpolation path; path: its shape."""
 
     code: NDArray[np.float32]
     end_a: NDArray[np.float32]
     end_b: NDArray[np.float32]
     image: int | None = None
+    path: Literal["linear", "spherical"] = "linear"
 
     @property
     def latent_dim(self) -> int:
@@ -27,7 +29,7 @@ class Selection:
         """Whether nothing that a panel shows would differ."""
         return (
             other is not None
-            and self.image == other.image
+            and (self.image, self.path) == (other.image, other.path)
             and all(np.array_equal(getattr(self, name), getattr(other, name)) for name in ("code", "end_a", "end_b"))
         )
 

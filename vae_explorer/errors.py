@@ -34,6 +34,12 @@ class RunError(VaeExplorerError):
     exit_code = 3
 
 
+class ScreenError(VaeExplorerError):
+    """There is no screen to open a window on; its own exit code lets a script go on without one."""
+
+    exit_code = 4
+
+
 class DivergedError(VaeExplorerError):
     """Training met a loss or gradient that is not finite; the last finite weights are kept."""
 

@@ -1,0 +1,114 @@
+"""The form made from the configuration: parsing in every locale, marking bad values, greying what has no effect."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QComboBox
+
+from vae_explorer.config import FIELDS, RunConfig
+from vae_explorer.errors import ConfigError
+from vae_explorer.gui.widgets.config_form import ConfigForm, SettingField, parse_text, value_text
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "value"),
+    [
+        ("objective.beta", "0.25", 0.25),
+        ("objective.beta", "0,25", 0.25),
+        ("train.learning_rate", "1e-3", 1e-3),
+        ("model.hidden", "[400, 200]", (400, 200)),
+        ("model.hidden", "400 200", (400, 200)),
+        ("model.hidden", "", ()),
+        ("data.side", "", None),
+        ("train.steps", "100", 100),
+        ("train.device", "cuda:1", "cuda:1"),
+    ],
+)
+def test_text_becomes_the_settings_value(key: str, text: str, value: object) -> None:
+    assert parse_text(FIELDS[key], text) == value
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("model.latent_dim", "0"),
+        ("model.latent_dim", "2.5"),
+        ("objective.beta", "x"),
+        ("objective.beta", "nan"),
+        ("model.hidden", "4, -1"),
+    ],
+)
+def test_text_that_does_not_fit_is_refused_with_key_and_range(key: str, text: str) -> None:
+    with pytest.raises(ConfigError, match=rf"{key} = .*expected"):
+        parse_text(FIELDS[key], text)
+
+
+def test_every_default_survives_the_way_through_its_field() -> None:
+    for spec in FIELDS.values():
+        if spec.kind in ("int", "float", "text", "int_list"):
+            assert parse_text(spec, value_text(spec.default)) == spec.default
+
+
+def test_typing_emits_a_valid_configuration(qtbot) -> None:
+    form = ConfigForm(["model.latent_dim", "model.hidden"])
+    qtbot.addWidget(form)
+    field = form.control("model.latent_dim")
+    assert isinstance(field, SettingField)
+    field.selectAll()
+    with qtbot.waitSignal(form.config_edited) as caught:
+        qtbot.keyClicks(field, "10")
+        qtbot.keyClick(field, Qt.Key.Key_Return)
+    assert caught.args[0].model.latent_dim == 10
+
+
+def test_a_bad_value_is_marked_and_not_taken(qtbot) -> None:
+    form = ConfigForm(["model.latent_dim"])
+    qtbot.addWidget(form)
+    field = form.control("model.latent_dim")
+    assert isinstance(field, SettingField)
+    field.selectAll()
+    with qtbot.assertNotEmitted(form.config_edited):
+        qtbot.keyClicks(field, "999")
+        qtbot.keyClick(field, Qt.Key.Key_Return)
+    assert "from 1 to 256" in field.toolTip()
+    qtbot.keyClick(field, Qt.Key.Key_Escape)
+    assert field.text() == "2"
+    assert "from 1 to 256" not in field.toolTip()
+
+
+def test_arrow_keys_step_and_stay_in_range(qtbot) -> None:
+    form = ConfigForm(["model.latent_dim"])
+    qtbot.addWidget(form)
+    field = form.control("model.latent_dim")
+    for _ in range(3):
+        qtbot.keyClick(field, Qt.Key.Key_Down)
+    assert field.text() == "1"
+
+
+def test_settings_without_effect_are_greyed(qtbot) -> None:
+    form = ConfigForm([key for key in FIELDS if key.startswith("model.")])
+    qtbot.addWidget(form)
+    assert not form.control("model.scale").isEnabled()
+    form.set_config(RunConfig().with_values({"model.likelihood": "gaussian", "model.variance": "fixed"}))
+    assert form.control("model.scale").isEnabled()
+    assert not form.control("model.channels").isEnabled()
+
+
+def test_showing_a_configuration_emits_nothing(qtbot) -> None:
+    form = ConfigForm(FIELDS)
+    qtbot.addWidget(form)
+    with qtbot.assertNotEmitted(form.config_edited):
+        form.set_config(RunConfig().with_values({"model.kind": "autoencoder", "data.hue": True, "train.steps": 5}))
+    box = form.control("model.kind")
+    assert isinstance(box, QComboBox)
+    assert box.currentData() == "autoencoder"
+
+
+def test_every_control_says_what_it_is(qtbot) -> None:
+    form = ConfigForm(FIELDS)
+    qtbot.addWidget(form)
+    for key in FIELDS:
+        control = form.control(key)
+        assert control.accessibleName()
+        assert control.toolTip()

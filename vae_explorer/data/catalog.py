@@ -7,7 +7,10 @@ from pathlib import Path
 
 from vae_explorer.config import DataConfig
 from vae_explorer.data.digits import read_digits
+from vae_explorer.data.downloads import fetch
+from vae_explorer.data.idx_sets import read_idx_folder
 from vae_explorer.data.image_data import ImageData
+from vae_explorer.data.known_sets import KNOWN_SETS
 from vae_explorer.data.raw_images import IsCancelled, Progress, RawImages, Watcher
 from vae_explorer.data.splits import make_splits
 from vae_explorer.errors import UsageError, nearest_hint
@@ -20,7 +23,7 @@ def is_path(name: str) -> bool:
 
 def dataset_names() -> list[str]:
     """Return the names that `open_data` knows."""
-    return ["digits"]
+    return ["digits", *KNOWN_SETS]
 
 
 def open_data(
@@ -43,6 +46,10 @@ def open_data(
 def _read(config: DataConfig, watcher: Watcher) -> RawImages:
     if config.name == "digits":
         return read_digits()
+    if config.name in KNOWN_SETS:
+        return read_idx_folder(fetch(KNOWN_SETS[config.name], watcher), side=config.side, watcher=watcher)
+    if is_path(config.name):
+        return read_idx_folder(Path(config.name), side=config.side, watcher=watcher)
     names = dataset_names()
     raise UsageError(
         f"Unknown data set {config.name!r}, expected one of {', '.join(names)}, or a path with a slash or a suffix."

@@ -17,8 +17,8 @@ def make_splits(n_images: int, config: DataConfig, *, n_own_train: int | None = 
 
     With `n_own_train` the source's own splits hold: the first images train, the rest test, and `data.validation`
     (else 0) is the share of its training images that is kept for validation. Without, a tenth of all images tests,
-    `data.validation` (else 0.1) of all images validates, drawn by `data.seed`. `data.train_on = all` trains on everything.
-    At least one image is always left to train on.
+    `data.validation` (else 0.1) of all images validates, drawn by `data.seed`. `data.train_on = all` trains on
+    everything. At least one image is always left to train on.
     """
     everything = np.arange(n_images, dtype=np.int64)
     if config.train_on == "all":

@@ -11,81 +11,26 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, Signal, Slot
 
-from vae_explorer.config import RunConfig
+from vae_explorer.config import DataConfig, RunConfig
 from vae_explorer.data.image_data import ImageData
 from vae_explorer.engine import messages as m
 from vae_explorer.export.recipe import Recipe
-from vae_explorer.gui.selection import Selection, initial_selection
+from vae_explorer.gui.channel import Channel
+from vae_explorer.gui.selection import Selection, SelectionHistory, initial_selection
 
 log = logging.getLogger(__name__)
 
-MAX_HISTORY = 200
-
-
-class Channel(QObject):
-    """One panel's stream of questions: the newest question wins, an answer older than the newest shown is dropped.
-
-    answered(object): Decoded, Encoded or Rendered. failed(str): one sentence; the panel keeps what it shows.
-    """
-
-    answered = Signal(object)
-    failed = Signal(str)
-
-    def __init__(self, name: str, send: Callable[[m.Request], None], parent: QObject) -> None:
-        super().__init__(parent)
-        self.name = name
-        self._send = send
-        self._ids = itertools.count(1)
-        self._shown = 0
-        self.asked = 0
-        """Id of the newest question."""
-
-    @property
-    def is_waiting(self) -> bool:
-        """Whether a question is still unanswered."""
-        return self._shown < self.asked
-
-    def decode(self, z: ArrayLike, *, draw_seed: int | None = None) -> int:
-        """Ask for the pictures of codes (n, latent_dim); returns the question's id."""
-        codes = np.array(np.atleast_2d(z), dtype=np.float32)
-        return self._ask(lambda id_: m.Decode(self.name, id_, codes, draw_seed))
-
-    def encode(self, indices: ArrayLike, *, draw_seed: int | None = None) -> int:
-        """Ask for posterior, reconstruction and figures of images by index (n,)."""
-        wanted = np.array(np.atleast_1d(indices), dtype=np.int64)
-        return self._ask(lambda id_: m.Encode(self.name, id_, wanted, draw_seed))
-
-    def render(self, recipe: Recipe) -> int:
-        """Ask for a gallery picture."""
-        return self._ask(lambda id_: m.Render(self.name, id_, recipe))
-
-    def deliver(self, answer: m.Answer) -> None:
-        """Hand over an answer unless a newer one was already shown."""
-        if answer.id <= self._shown:
-            return
-        self._shown = answer.id
-        if isinstance(answer, m.RequestFailed):
-            self.failed.emit(answer.message)
-        else:
-            self.answered.emit(answer)
-
-    def forget(self) -> None:
-        """Drop answers still under way (another model is shown now)."""
-        self._shown = self.asked
-
-    def _ask(self, build: Callable[[int], m.Request]) -> int:
-        self.asked = next(self._ids)
-        self._send(build(self.asked))
-        return self.asked
+__all__ = ["Channel", "ModelController"]
 
 
 class ModelController(QObject):
     """Owns what the window knows of the model. Everything runs in the GUI thread; `send` puts into the mailbox.
 
-    Attributes (read-only for panels): config (of the open run), draft (what the form holds for the next run), data,
-    status, opened, codes (newest snapshot), selection, is_drawing.
+    Attributes (read-only for panels): config (of the open run), draft (what the form holds for the next run), data
+    (images of the open run), status, opened, codes (newest snapshot), selection, is_drawing. `data`, `opened`,
+    `codes` and `selection` always belong to one run: they change together when the engine has opened another.
 
     Signals, emitted on real change only:
       status_changed(RunStatus)   run_opened(RunOpened)   data_changed(ImageData)   draft_changed(RunConfig)
@@ -93,6 +38,7 @@ class ModelController(QObject):
       selection_changed(Selection)   drawing_changed(bool)
       job_progressed(int, float)  job_ended(object: JobDone | JobFailed)
       noticed(str, str)           a sentence and its level: 'info', 'warning' or 'error'
+      engine_reported(object: Notice | EngineFailed)   what the engine has to say, with details
     """
 
     status_changed = Signal(object)
@@ -106,6 +52,7 @@ class ModelController(QObject):
     job_progressed = Signal(int, float)
     job_ended = Signal(object)
     noticed = Signal(str, str)
+    engine_reported = Signal(object)
 
     def __init__(
         self,
@@ -120,8 +67,8 @@ class ModelController(QObject):
         self._new_run_path = new_run_path
         self._channels: dict[str, Channel] = {}
         self._jobs = itertools.count(1)
-        self._back: list[Selection] = []
-        self._forward: list[Selection] = []
+        self._coming: list[tuple[Path, RunConfig, ImageData]] = []
+        self._stored: m.RunOpened | None = None
         self.config: RunConfig | None = None
         self.draft = RunConfig()
         self.data: ImageData | None = None
@@ -129,8 +76,10 @@ class ModelController(QObject):
         self.opened: m.RunOpened | None = None
         self.codes: m.CodesSnapshot | None = None
         self.selection: Selection = initial_selection(2)
+        self._history = SelectionHistory(self.selection)
         self.is_drawing = False
         self._draw_seed = 0
+        self.channel("selected image").answered.connect(self._on_image_encoded)
 
     # ---- questions ------------------------------------------------------------------------------------------------
 
@@ -166,34 +115,49 @@ class ModelController(QObject):
             self.draft_changed.emit(draft)
 
     def show_data(self, data: ImageData) -> None:
-        """Make `data` the images that the window shows (the loader has read them)."""
+        """Show images that no model was opened for; those of a run are shown once the engine has opened it."""
         if data is not self.data:
-            self.data = data
+            self.data, self.codes = data, None
             self.data_changed.emit(data)
 
     def new_run(self, config: RunConfig, data: ImageData) -> None:
         """Build an untrained model; its folder is made when training starts."""
-        self.show_data(data)
-        self._send(m.NewRun(config, data, self._new_run_path(config, data)))
+        path = self._new_run_path(config, data)
+        self._expect(path, config, data)
+        self._send(m.NewRun(config, data, path))
 
     def open_run(self, path: Path, config: RunConfig, data: ImageData) -> None:
         """Open a run folder whose configuration and data were read already."""
-        self.show_data(data)
+        self._expect(path, config, data)
         self._send(m.OpenRun(path, data, self._new_run_path(config, data)))
+
+    @property
+    def data_config(self) -> DataConfig | None:
+        """Where the newest images came from: those of the run that is about to open, else of the open one."""
+        newest = self._coming[-1][1] if self._coming else self.config
+        return newest.data if newest is not None else None
 
     @property
     def is_draft_new(self) -> bool:
         """Whether Train would begin a new run: the form was changed, or the open run is read-only (the demo)."""
+        if self._coming:
+            return self.draft != self._coming[-1][1]
         is_read_only = self.opened is not None and self.opened.is_read_only
         return self.config is not None and (is_read_only or self.draft != self.config)
 
     def press_train(self) -> None:
         """What the Train button does: go on with the open run, or begin a new one where `is_draft_new`."""
-        if self.data is None:
+        data = self._coming[-1][2] if self._coming else self.data
+        if data is None:
             self.noticed.emit(self.tr("There are no images yet; open a data set first."), "warning")
             return
+        if self.data_config is not None and self.draft.data != self.data_config:
+            self.noticed.emit(
+                self.tr("The images of the form are not loaded yet; wait for them, then train."), "warning"
+            )
+            return
         if self.is_draft_new:
-            self.new_run(self.draft, self.data)
+            self.new_run(self.draft, data)
         self.train()
 
     def train(self, until_step: int | None = None) -> None:
@@ -242,9 +206,16 @@ class ModelController(QObject):
         self._change(replace(self.selection, code=self._as_code(code), image=image), is_final)
 
     def select_image(self, index: int) -> None:
-        """Look at an image of the data: its code is the posterior mean, taken from the newest snapshot that has it."""
+        """Look at an image of the data; its code is the posterior mean, of the newest snapshot if that has it.
+
+        Else the engine is asked, and the code follows with the answer. ValueError when there is no such image."""
+        if self.data is not None and not 0 <= index < len(self.data):
+            raise ValueError(f"image {index}: the data has images 0 to {len(self.data) - 1}")
         known = self._code_of(index)
-        self._change(replace(self.selection, code=self.selection.code if known is None else known, image=index), True)
+        if known is None:
+            self.channel("selected image").encode(index)
+            known = self.selection.code
+        self._change(replace(self.selection, code=known, image=index), True)
 
     def set_end(self, which: Literal["a", "b"], code: ArrayLike, *, is_final: bool = True) -> None:
         """Move an end point of the interpolation."""
@@ -263,15 +234,21 @@ class ModelController(QObject):
 
     def select_back(self) -> None:
         """Undo the last change of the selection."""
-        if self._back:
-            self._forward.append(self.selection)
-            self._show_selection(self._back.pop())
+        self._show_selection(self._history.go_back() or self.selection)
 
     def select_forward(self) -> None:
         """Redo a change of the selection that was undone."""
-        if self._forward:
-            self._back.append(self.selection)
-            self._show_selection(self._forward.pop())
+        self._show_selection(self._history.go_forward() or self.selection)
+
+    @property
+    def can_select_back(self) -> bool:
+        """Whether `select_back` would do something."""
+        return self._history.can_go_back
+
+    @property
+    def can_select_forward(self) -> bool:
+        """Whether `select_forward` would do something."""
+        return self._history.can_go_forward
 
     def _as_code(self, code: ArrayLike) -> NDArray[np.float32]:
         value = np.array(code, dtype=np.float32).reshape(-1)
@@ -289,20 +266,21 @@ class ModelController(QObject):
         return None
 
     def _change(self, selection: Selection, is_final: bool) -> None:
-        if selection.same_as(self.selection) and not is_final:
-            return
-        if is_final and (not self._back or not self._back[-1].same_as(selection)):
-            self._back = [*self._back[-MAX_HISTORY:], self._settled]
-            self._forward = []
-        self._show_selection(selection, is_settled=is_final)
+        if is_final:
+            self._history.settle(selection)
+        self._show_selection(selection)
 
-    _settled: Selection = initial_selection(2)
+    def _show_selection(self, selection: Selection) -> None:
+        if not selection.same_as(self.selection):
+            self.selection = selection
+            self.selection_changed.emit(selection)
 
-    def _show_selection(self, selection: Selection, *, is_settled: bool = True) -> None:
-        if is_settled:
-            self._settled = selection
-        self.selection = selection
-        self.selection_changed.emit(selection)
+    @Slot(object)
+    def _on_image_encoded(self, answer: m.Encoded) -> None:
+        if self.selection.image is not None and self.selection.image == int(answer.indices[0]):
+            selection = replace(self.selection, code=self._as_code(answer.loc[0]))
+            self._history.amend(selection)
+            self._show_selection(selection)
 
     # ---- events from the engine -----------------------------------------------------------------------------------
 
@@ -326,24 +304,56 @@ class ModelController(QObject):
                 self.job_progressed.emit(event.job, event.fraction)
             case m.JobDone() | m.JobFailed():
                 self.job_ended.emit(event)
-            case m.Notice():
-                self.noticed.emit(event.message, "info")
-            case m.EngineFailed():
-                log.error("engine failed during %s: %s\n%s", event.during, event.message, event.details)
-                self.noticed.emit(event.message, "error")
+            case m.Notice() | m.EngineFailed():
+                self._on_report(event)
+
+    def _on_report(self, event: m.Notice | m.EngineFailed) -> None:
+        if isinstance(event, m.EngineFailed):
+            log.error("engine failed during %s: %s\n%s", event.during, event.message, event.details)
+            self._coming.clear()
+        self.engine_reported.emit(event)
+
+    def _expect(self, path: Path, config: RunConfig, data: ImageData) -> None:
+        self._coming.append((path, config, data))
+        self.set_draft(config)
+
+    def _take_expected(self, path: Path) -> ImageData | None:
+        """Images that were sent with the run that has opened; what was asked for before it will not come any more."""
+        places = [i for i, (coming, _, _) in enumerate(self._coming) if coming == path]
+        if not places:
+            return None
+        data = self._coming[places[-1]][2]
+        del self._coming[: places[-1] + 1]
+        return data
+
+    def show_stored(self, event: m.RunOpened, data: ImageData) -> None:
+        """Show a run from its folder before the engine has opened it; its own RunOpened of that step adds nothing."""
+        self._stored = event
+        self._open(event, data)
 
     def _on_run_opened(self, event: m.RunOpened) -> None:
-        has_other_shape = event.config.model.latent_dim != self.selection.latent_dim
-        self.config, self.opened, self.codes = event.config, event, None
-        for channel in self._channels.values():
-            channel.forget()
-        self._back, self._forward = [], []
-        if has_other_shape:
-            self.selection = initial_selection(event.config.model.latent_dim)
+        data = self._take_expected(event.run_path)
+        stored, self._stored = self._stored, None
+        if stored is not None and (stored.run_path, stored.step) == (event.run_path, event.step):
+            self.opened = event
         else:
-            self.selection = replace(self.selection, image=None)
-        self._settled = self.selection
-        self.run_opened.emit(event)
-        self.selection_changed.emit(self.selection)
+            self._open(event, data)
         for note in event.notes:
             self.noticed.emit(note, "info")
+
+    def _open(self, event: m.RunOpened, data: ImageData | None) -> None:
+        has_new_data = data is not None and data is not self.data
+        latent_dim = event.config.model.latent_dim
+        self.config, self.opened, self.codes = event.config, event, None
+        self.data = data if has_new_data else self.data
+        for channel in self._channels.values():
+            channel.forget()
+        if latent_dim != self.selection.latent_dim:
+            self.selection = initial_selection(latent_dim)
+        else:
+            self.selection = replace(self.selection, image=None)
+        self._history = SelectionHistory(self.selection)
+        if has_new_data:
+            self.data_changed.emit(self.data)
+        self.run_opened.emit(event)
+        self.selection_changed.emit(self.selection)

@@ -1,0 +1,80 @@
+"""`Channel`: one panel's stream of questions to the engine; the newest question wins."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import ArrayLike
+from PySide6.QtCore import QObject, Signal
+
+from vae_explorer.engine import messages as m
+from vae_explorer.export.recipe import Recipe
+
+
+class Channel(QObject):
+    """One panel's stream of questions: the newest question wins, an answer older than the newest shown is dropped.
+
+    answered(object): Decoded, Encoded or Rendered. failed(str): one sentence; the panel keeps what it shows.
+    """
+
+    answered = Signal(object)
+    failed = Signal(str)
+
+    def __init__(self, name: str, send: Callable[[m.Request], None], parent: QObject) -> None:
+        super().__init__(parent)
+        self.name = name
+        self._send = send
+        self._ids = itertools.count(1)
+        self._shown = 0
+        self._has_answered = False
+        self.asked = 0
+        """Id of the newest question."""
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a question is still unanswered."""
+        return self._shown < self.asked
+
+    def decode(self, z: ArrayLike, *, draw_seed: int | None = None) -> int:
+        """Ask for the pictures of codes (n, latent_dim); returns the question's id."""
+        codes = np.array(np.atleast_2d(z), dtype=np.float32)
+        return self._ask(lambda id_: m.Decode(self.name, id_, codes, draw_seed))
+
+    def encode(self, indices: ArrayLike, *, draw_seed: int | None = None) -> int:
+        """Ask for posterior, reconstruction and figures of images by index (n,)."""
+        wanted = np.array(np.atleast_1d(indices), dtype=np.int64)
+        return self._ask(lambda id_: m.Encode(self.name, id_, wanted, draw_seed))
+
+    def render(self, recipe: Recipe) -> int:
+        """Ask for a gallery picture."""
+        return self._ask(lambda id_: m.Render(self.name, id_, recipe))
+
+    def deliver(self, answer: m.Answer) -> None:
+        """Hand over an answer unless a newer one was already shown."""
+        if answer.id <= self._shown:
+            return
+        self._shown = answer.id
+        self._has_answered = True
+        if isinstance(answer, m.RequestFailed):
+            self.failed.emit(answer.message)
+        else:
+            self.answered.emit(answer)
+
+    def offer(self, answer: m.Answer) -> None:
+        """Hand over an answer to no question (stored with a run), unless a question was answered already.
+
+        The answers to questions that are under way are still delivered."""
+        if not self._has_answered:
+            self.answered.emit(answer)
+
+    def forget(self) -> None:
+        """Drop answers still under way (another model is shown now)."""
+        self._shown = self.asked
+        self._has_answered = False
+
+    def _ask(self, build: Callable[[int], m.Request]) -> int:
+        self.asked = next(self._ids)
+        self._send(build(self.asked))
+        return self.asked

@@ -38,13 +38,13 @@ class CheckpointStore:
 
     def entries(self) -> list[CheckpointEntry]:
         """Return all checkpoints by step. The newest that was written as best is the best: no marker file to lose."""
-        found = sorted(
-            (int(match[1]), path)
-            for path in (self.folder.iterdir() if self.folder.is_dir() else ())
-            if (match := _NAME.fullmatch(path.name)) and path.is_file()
-        )
+        found = self._found()
         best = next((step for step, path in reversed(found) if _is_marked_best(path)), None)
         return [CheckpointEntry(step=step, path=path, is_best=step == best) for step, path in found]
+
+    def steps(self) -> list[int]:
+        """Return the steps that have a checkpoint, ascending, by the names alone."""
+        return [step for step, _ in self._found()]
 
     def find(self, which: str | int) -> CheckpointEntry:
         """Return 'last', 'best' or the one of a step; RunError names those that there are.
@@ -87,6 +87,15 @@ class CheckpointStore:
         if step != entry.step or not isinstance(meta, dict):
             raise RunError(f"{entry.path} is named step {entry.step} and holds step {step}; use another checkpoint.")
         return tensors, meta
+
+    def _found(self) -> list[tuple[int, Path]]:
+        if not self.folder.is_dir():
+            return []
+        return sorted(
+            (int(match[1]), path)
+            for path in self.folder.iterdir()
+            if (match := _NAME.fullmatch(path.name)) and path.is_file()
+        )
 
     def _prune(self, step: int) -> None:
         """Keep the last three up to `step` and the best of them.

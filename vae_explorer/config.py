@@ -259,7 +259,10 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
             if not isinstance(table, Mapping):
                 raise ConfigError(f"{where}: {section} is {table!r}, expected a table [{section}] of settings.")
             flat.update({f"{section}.{name}": value for name, value in table.items()})
-        return RunConfig().with_values(flat)
+        try:
+            return RunConfig().with_values(flat)
+        except ConfigError as error:
+            raise ConfigError(f"{where}: {error}") from None
 
     @staticmethod
     def from_toml(text: str, *, where: str = "the configuration") -> RunConfig:
@@ -302,7 +305,7 @@ class FieldSpec(msgspec.Struct, frozen=True, kw_only=True):
         if self.name == "device":
             words = "auto, cpu, cuda, cuda:N or mps"
         bounds = (
-            f" from {self.minimum:g} to {self.maximum:g}"
+            f" from {self.minimum:,.10g} to {self.maximum:,.10g}"
             if self.minimum is not None and self.maximum is not None
             else ""
         )
@@ -399,14 +402,15 @@ def is_relevant(key: str, config: RunConfig) -> bool:
 
 
 def parse_assignment(text: str) -> tuple[str, Any]:
-    """Split 'model.latent_dim=2' into key and value: a TOML value, else the bare string.
+    """Split 'model.latent_dim=2' into key and value: a TOML value, else the bare string; 'data.side=' is None.
 
     Raises ConfigError when there is no '=' or the key is unknown; the value is validated by `with_values`.
     """
     key, sign, raw = text.partition("=")
     if not sign:
         raise ConfigError(f"--set {text!r}: expected KEY=VALUE, such as model.latent_dim=2.")
-    field_spec(key.strip())
+    if field_spec(key.strip()).is_optional and not raw.strip():
+        return key.strip(), None
     try:
         value = tomllib.loads(f"value = {raw.strip()}")["value"]
     except tomllib.TOMLDecodeError:

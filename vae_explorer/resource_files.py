@@ -35,6 +35,12 @@ def preset_path(name: str) -> Path:
     return resource("presets", f"{name}.toml")
 
 
+def preset_title(name: str) -> str:
+    """Return the sentence that describes a preset: the comment on its file's first line."""
+    first = preset_path(name).read_text(encoding="utf-8").partition("\n")[0]
+    return first.lstrip("# ")
+
+
 def demo_run_dir() -> Path:
     """Return the folder of the bundled demo run (read-only by convention)."""
     return resource("demo")

@@ -1,0 +1,198 @@
+"""The command line: its words and what they mean; what a command does is in `vae_explorer.commands`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+
+from vae_explorer import __version__
+from vae_explorer.errors import CancelledError, VaeExplorerError
+
+EXIT_CODES = (
+    "exit codes: 0 ok, 1 failure, 2 usage (also an unknown name or key, or an --out that exists),\n"
+    "3 bad or missing input, 4 no screen, 5 diverged, 130 interrupted (training saves first)"
+)
+SPLITS = ("train", "validation", "test", "all")
+PICTURES = ("manifold", "samples", "reconstructions", "traversal", "interpolation", "codes")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; every failure ends in one sentence on stderr."""
+    args = parse(sys.argv[1:] if argv is None else argv)
+    logging.basicConfig(
+        level=logging.DEBUG if args.debug else logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
+    )
+    try:
+        code: int = importlib.import_module(f"vae_explorer.commands.{args.command}").run(args)
+        return code
+    except BrokenPipeError:
+        # Whoever read our output has left (`| head`); without this the interpreter complains once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return VaeExplorerError.exit_code
+    except KeyboardInterrupt:
+        return CancelledError.exit_code
+    except Exception as error:
+        return _report(error, is_debugging=args.debug)
+
+
+def _report(error: Exception, *, is_debugging: bool) -> int:
+    if is_debugging:
+        traceback.print_exception(error)
+    if isinstance(error, VaeExplorerError):
+        sys.stderr.write(f"vae-explorer: {error}\n")
+        return error.exit_code
+    from vae_explorer.commands.crash_log import describe_crash
+
+    sys.stderr.write(f"vae-explorer: {describe_crash(error)}\n")
+    return VaeExplorerError.exit_code
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """Parse arguments; where the first word is no command, the `gui` command is meant. Exits with 2 on bad usage."""
+    words = list(argv)
+    if not words or words[0] not in {*COMMANDS, "-h", "--help", "--version"}:
+        words.insert(0, "gui")
+    return build_parser().parse_args(words)
+
+
+class _CommandParser(argparse.ArgumentParser):
+    """A command's parser; the settings that `--set` takes are listed only when the help of `train` is asked for."""
+
+    def format_help(self) -> str:
+        text = super().format_help()
+        if self.prog.endswith(" train"):
+            from vae_explorer.commands.settings_help import settings_text
+
+            text += "\n" + settings_text()
+        return text
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    parser = argparse.ArgumentParser(
+        prog="vae-explorer", allow_abbrev=False, epilog=EXIT_CODES, usage="vae-explorer [COMMAND] [RUN] [options]",
+        description="Train a variational autoencoder on images and look inside it. Without a command: open the window.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    parser.add_argument("--version", action="version", version=f"vae-explorer {__version__}")
+    commands = parser.add_subparsers(
+        dest="command", metavar="COMMAND", required=True, parser_class=_CommandParser, prog="vae-explorer"
+    )
+    for name, (summary, add_arguments) in COMMANDS.items():
+        sub = commands.add_parser(
+            name, help=summary, description=summary, allow_abbrev=False, epilog=EXIT_CODES,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )  # fmt: skip
+        add_arguments(sub)
+        sub.add_argument("--debug", action="store_true", help="log in detail, and show the traceback of a failure")
+    return parser
+
+
+def _add_train(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--dataset", metavar="NAME|PATH", help="a data set by name, or a folder or file (with a slash or a suffix)")
+    add("--config", metavar="FILE.toml|PRESET", help="settings to begin with; the options below override them")
+    add("--set", metavar="KEY=VALUE", action="append", default=[], dest="assignments",
+        help="one setting, such as model.latent_dim=2: a TOML value, else bare text; may be repeated")  # fmt: skip
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--epochs", type=int, metavar="N", help="passes over the training images")
+    length.add_argument("--steps", type=int, metavar="N", help="updates in all, counted from the run's beginning")
+    add("--seed", type=int, metavar="S", help="seed of weights, batches and noise")
+    add("--device", metavar="D", help="auto, cpu, cuda, cuda:N or mps")
+    place = parser.add_mutually_exclusive_group(required=True)
+    place.add_argument("--out", metavar="RUN", help="the folder of the new run, which must not exist")
+    place.add_argument("--resume", metavar="RUN", help="go on with a run from its last checkpoint")
+    _add_json(parser)
+
+
+def _add_evaluate(parser: argparse.ArgumentParser) -> None:
+    _add_run(parser)
+    add = parser.add_argument
+    add("--split", choices=SPLITS, help="which images; default: the held-out ones, else train")
+    add("--samples", type=int, default=64, metavar="K", help="draws from q(z|x) an image (default: 64)")
+    add("--seed", type=int, default=0, metavar="S", help="seed of the draws (default: 0)")
+    add("--device", metavar="D", help="auto, cpu, cuda, cuda:N or mps (default: the run's)")
+    _add_json(parser)
+
+
+def _add_export(parser: argparse.ArgumentParser) -> None:
+    _add_run(parser)
+    add = parser.add_argument
+    add("--what", choices=PICTURES, help="which picture or table")
+    add("--recipe", metavar="FILE.png|.json", help="begin with the recipe inside an exported picture or a JSON file")
+    add("--rows", type=int, metavar="R")
+    add("--cols", type=int, metavar="C")
+    add("--seed", type=int, metavar="S", help="seed of codes from the prior and of draws from p(x|z)")
+    add("--scale", type=int, metavar="K", help="screen pixels a pixel")
+    add("--split", choices=SPLITS, help="images of reconstructions and codes")
+    add("--image", type=int, metavar="I", help="the centre of a traversal, the first of the reconstructions")
+    add("--from", dest="start", type=_end, metavar="I", help="one end of an interpolation: an image, or a code 0.5,-1")
+    add("--to", dest="end", type=_end, metavar="I", help="the other end")
+    add("--path", choices=("linear", "spherical"), help="of an interpolation")
+    add("--axes", type=_axes, metavar="i,j", help="two latent dimensions, counted from 0")
+    add("--draw", action="store_true", default=None, help="a draw from p(x|z) instead of its mean")
+    add("--device", metavar="D", help="auto, cpu, cuda, cuda:N or mps (default: the run's)")
+    add("--out", required=True, metavar="FILE", help=".png or .npz; codes: .csv or .npz; must not exist")
+    _add_json(parser)
+
+
+def _add_window(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("path", nargs="?", metavar="RUN", help="a run to open; default: the bundled demo")
+    parser.add_argument("--dataset", metavar="NAME|PATH", help="images for a new run")
+
+
+def _add_tour(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", required=True, metavar="DIR", help="a new folder for the pictures and the grid")
+    parser.add_argument("--theme", choices=("light", "dark"), default="light", help="colours of the window")
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("path", metavar="RUN", help="the folder of a run")
+    parser.add_argument(
+        "--checkpoint", type=_checkpoint, metavar="last|best|STEP", help="which weights (default: last)"
+    )
+    parser.add_argument("--dataset", metavar="PATH", help="where the run's images lie now, if they have moved")
+
+
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", dest="is_json", help="write one JSON document to stdout")
+
+
+def _checkpoint(text: str) -> str | int:
+    if text in ("last", "best"):
+        return text
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is neither last, best nor a step")
+    return int(text)
+
+
+def _axes(text: str) -> tuple[int, int]:
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) != 2 or not all(part.isdecimal() for part in parts):
+        raise argparse.ArgumentTypeError(f"{text!r} is not two latent dimensions such as 0,1")
+    return int(parts[0]), int(parts[1])
+
+
+def _end(text: str) -> int | tuple[float, ...]:
+    """An image's index (a whole number) or a code (numbers with commas, or one number with a point)."""
+    try:
+        return int(text) if text.strip().isdecimal() else tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither an image's number nor a code such as 0.5,-1") from None
+
+
+COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
+    "gui": ("open the window, on a run if one is named", _add_window),
+    "train": ("train a model without a window", _add_train),
+    "evaluate": ("the bound and its terms over a split, in nats per image", _add_evaluate),
+    "export": ("a grid of pictures or a table of codes", _add_export),
+    "datasets": ("the data sets that can be named", _add_json),
+    "tour": ("drive the window through its main job, leaving pictures", _add_tour),
+    "doctor": ("versions, devices, Qt, folders and memory", _add_json),
+}
+"""Each command with its summary and the function that adds its options."""

@@ -1,0 +1,101 @@
+"""How commands speak: results on stdout, talk and progress on stderr, Ctrl-C as a flag that is asked for."""
+
+from __future__ import annotations
+
+import json
+import math
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+from vae_explorer.errors import CancelledError
+
+LAST_WORD = "interrupted; press Ctrl-C again to leave without saving"
+
+
+def say(sentence: str) -> None:
+    """Write one line of talk to stderr."""
+    sys.stderr.write(sentence + "\n")
+    sys.stderr.flush()
+
+
+def write_line(text: str) -> None:
+    """Write one line of a result to stdout."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def write_json(value: Any) -> None:
+    """Write one JSON document to stdout; numbers that are not finite become null, which JSON can hold."""
+    write_line(json.dumps(_finite(value), indent=2, allow_nan=False))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value
+
+
+class Interrupts:
+    """Whether Ctrl-C or SIGTERM has come since the command began. Calling it asks; nothing is raised by the first."""
+
+    def __init__(self) -> None:
+        self._flag = threading.Event()
+
+    def __call__(self) -> bool:
+        return self._flag.is_set()
+
+    def check(self) -> None:
+        """Raise CancelledError when interrupted; for work that has nothing to save."""
+        if self():
+            raise CancelledError("interrupted.")
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        if self._flag.is_set():
+            raise KeyboardInterrupt
+        self._flag.set()
+        say(LAST_WORD)
+
+
+@contextmanager
+def catch_interrupts() -> Iterator[Interrupts]:
+    """Turn Ctrl-C and SIGTERM into a flag while the block runs; a second one leaves at once by KeyboardInterrupt."""
+    interrupts = Interrupts()
+    if threading.current_thread() is not threading.main_thread():
+        yield interrupts
+        return
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, interrupts._on_signal) for number in numbers}
+    try:
+        yield interrupts
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def progress_bar(what: str, interrupts: Interrupts) -> Iterator[Callable[..., None]]:
+    """Yield a function of a fraction in [0, 1] (and, if given, a sentence) that moves a bar on a terminal's stderr.
+
+    Each call also asks for interrupts and raises CancelledError.
+    """
+    from tqdm import tqdm
+
+    layout = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
+    with tqdm(total=1.0, desc=what, bar_format=layout, disable=None, leave=False, file=sys.stderr) as bar:
+
+        def on_progress(fraction: float, sentence: str = "") -> None:
+            interrupts.check()
+            if sentence:
+                bar.set_description(sentence, refresh=False)
+            bar.update(max(0.0, min(fraction, 1.0) - bar.n))
+
+        yield on_progress

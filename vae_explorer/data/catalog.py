@@ -12,6 +12,7 @@ from vae_explorer.data.idx_sets import read_idx_folder
 from vae_explorer.data.image_data import ImageData
 from vae_explorer.data.known_sets import KNOWN_SETS
 from vae_explorer.data.raw_images import IsCancelled, Progress, RawImages, Watcher
+from vae_explorer.data.shapes import draw_shapes
 from vae_explorer.data.splits import make_splits
 from vae_explorer.errors import UsageError, nearest_hint
 
@@ -23,7 +24,7 @@ def is_path(name: str) -> bool:
 
 def dataset_names() -> list[str]:
     """Return the names that `open_data` knows."""
-    return ["digits", *KNOWN_SETS]
+    return ["digits", "shapes", *KNOWN_SETS]
 
 
 def open_data(
@@ -46,6 +47,8 @@ def open_data(
 def _read(config: DataConfig, watcher: Watcher) -> RawImages:
     if config.name == "digits":
         return read_digits()
+    if config.name == "shapes":
+        return draw_shapes(config.count, seed=config.seed, has_hue=config.hue, watcher=watcher)
     if config.name in KNOWN_SETS:
         return read_idx_folder(fetch(KNOWN_SETS[config.name], watcher), side=config.side, watcher=watcher)
     if is_path(config.name):

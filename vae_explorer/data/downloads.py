@@ -65,7 +65,8 @@ def fetch(known: KnownSet, watcher: Watcher) -> Path:
     advice = f"put {', '.join(known.files)} into {folder}, or name the folder that holds them"
     if importlib.util.find_spec("pooch") is None:
         raise DownloadError(
-            f"{known.title} is not on this computer and fetching it needs pooch; install vae-explorer[data], or {advice}."
+            f"{known.title} is not on this computer and fetching it needs pooch; "
+            f"install vae-explorer[data], or {advice}."
         )
     bar = _Progress(known, watcher)
     for name, digest in known.files.items():

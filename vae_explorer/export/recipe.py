@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal
 
 import msgspec
 
-from vae_explorer.errors import UsageError
+from vae_explorer.config import RunConfig
+from vae_explorer.errors import DataError, UsageError
+
+MAX_RECIPE_BYTES = 1_000_000
 
 PictureKind = Literal["manifold", "samples", "reconstructions", "traversal", "interpolation", "codes"]
 
@@ -64,3 +68,33 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         if self.axes and self.what == "manifold" and self.axes[0] == self.axes[1]:
             raise UsageError(f"--axes {self.axes[0]},{self.axes[1]}: a manifold needs two different latent dimensions.")
         return self
+
+    def completed(self, *, run: str | None, step: int, config: RunConfig, data_digest: str) -> Recipe:
+        """Return the recipe with where it came from: the run's name, the weights' step, configuration, data digest."""
+        return msgspec.structs.replace(self, run=run, step=step, config=config.to_dict(), data_digest=data_digest)
+
+
+def encode_recipe(recipe: Recipe) -> bytes:
+    """Return the recipe as JSON with sorted keys; of the run and of a data set given by path only the name remains."""
+    config = recipe.config
+    name = config.get("data", {}).get("name") if config else None
+    if config and isinstance(name, str):
+        config = {**config, "data": {**config["data"], "name": _last_part(name)}}
+    run = None if recipe.run is None else _last_part(recipe.run)
+    return msgspec.json.encode(msgspec.structs.replace(recipe, config=config, run=run), order="sorted")
+
+
+def decode_recipe(content: bytes, *, where: str) -> Recipe:
+    """Read `encode_recipe`'s JSON; DataError names `where`, what is wrong with it and what is expected."""
+    if len(content) > MAX_RECIPE_BYTES:
+        raise DataError(f"{where} has more than {MAX_RECIPE_BYTES:,} bytes, too many for a recipe; name another file.")
+    try:
+        return msgspec.json.decode(content, type=Recipe)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise DataError(
+            f"{where} holds no recipe of this program ({error}); name a picture that was exported."
+        ) from None
+
+
+def _last_part(path: str) -> str:
+    return re.split(r"[\\/]", path.rstrip("\\/"))[-1]

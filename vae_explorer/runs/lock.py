@@ -62,7 +62,7 @@ class RunLock:
         return self
 
     def release(self) -> None:
-        """Give the lock back, a no-op when not held. The empty file stays: removing it would race with the next taker."""
+        """Give the lock back if it is held. The empty file stays: removing it could race with the next taker."""
         if self._handle is None:
             return
         handle, self._handle = self._handle, None

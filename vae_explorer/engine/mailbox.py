@@ -38,6 +38,8 @@ class Mailbox:
         self._bulk: dict[str, Request] = {}
         self._jobs: list[Job | CancelJob] = []
         self._is_poked = False
+        self._is_diverted = False
+        self._is_closed = False
 
     def put(self, message: Message) -> None:
         """Add a message and wake whoever waits; never blocks. A request replaces the waiting one of its channel."""
@@ -54,37 +56,55 @@ class Mailbox:
             self._changed.notify_all()
 
     def poke(self) -> None:
-        """Make the current or next `wait` and `wait_small` return although there is no mail."""
+        """Make the engine's current or next `wait` return although there is no mail."""
         with self._changed:
             self._is_poked = True
             self._changed.notify_all()
 
-    def take_all(self, *, leaves_small: bool = False) -> Mail:
-        """Empty the mailbox under one lock. leaves_small: leave the small requests to the reader thread."""
+    def take_all(self) -> Mail:
+        """Empty the mailbox under one lock; small requests stay where the reader thread takes them."""
         with self._changed:
-            requests = tuple(self._bulk.values())
-            if not leaves_small:
-                requests = (*self._small.values(), *requests)
-                self._small = {}
+            requests = (*self._take_small(), *self._bulk.values()) if not self._is_diverted else (*self._bulk.values(),)
             mail = Mail(tuple(self._commands), requests, tuple(self._jobs))
             self._commands, self._bulk, self._jobs = [], {}, []
             self._is_poked = False
             return mail
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        """Block until there is mail or a poke; False when the time was over first."""
+        """Block until there is mail for the engine, or a poke; False when the time was over first."""
         with self._changed:
-            return self._changed.wait_for(self._has_anything, timeout_s)
+            return self._changed.wait_for(self._has_mail, timeout_s)
 
-    def take_small(self) -> tuple[Request, ...]:
-        """Take the small requests only."""
+    # ---- the reader thread's side ---------------------------------------------------------------------------------
+
+    def divert_small(self, is_diverted: bool, /) -> None:
+        """Give small requests to the reader thread (True) or to the engine."""
         with self._changed:
-            requests = tuple(self._small.values())
-            self._small = {}
-            return requests
+            self._is_diverted = is_diverted
+            self._changed.notify_all()
 
-    def _has_anything(self) -> bool:
-        return bool(self._is_poked or self._commands or self._small or self._bulk or self._jobs)
+    def wait_small(self) -> tuple[Request, ...]:
+        """Block until small requests are diverted here and take them; empty once the mailbox is closed."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._is_closed or (self._is_diverted and bool(self._small)))
+            return () if self._is_closed else self._take_small()
+
+    def close(self) -> None:
+        """End the waiting of the reader thread; what is put from now on stays unread."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
+
+    # ---- inside the lock ------------------------------------------------------------------------------------------
+
+    def _take_small(self) -> tuple[Request, ...]:
+        requests = tuple(self._small.values())
+        self._small = {}
+        return requests
+
+    def _has_mail(self) -> bool:
+        has_small = bool(self._small) and not self._is_diverted
+        return bool(self._is_poked or self._commands or has_small or self._bulk or self._jobs)
 
 
 def is_small(request: Request) -> bool:

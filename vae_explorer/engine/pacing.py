@@ -20,7 +20,7 @@ Clock = Callable[[], float]
 
 
 class TokenBucket:
-    """Time that may be spent: earned as a share of the time that passes, saved up to a limit, overdrawn by one slice."""
+    """Time that may be spent: earned as a share of the time that passes, saved to a limit, overdrawn by one slice."""
 
     def __init__(self, *, share: float = VIEW_SHARE, limit_s: float = 0.02, clock: Clock = time.perf_counter) -> None:
         self._share, self._limit_s, self._clock = share, limit_s, clock

@@ -90,8 +90,8 @@ def _decode(request: Decode, model: Looker, latent_dim: int) -> Slices[Answer]:
         raise UsageError(f"Codes of shape {z.shape} cannot be decoded: expected (n, {latent_dim}) finite numbers.")
     parts = []
     for number, start in enumerate(range(0, len(z), SMALL_BATCH)):
-        seed = None if request.draw_seed is None else request.draw_seed + number
-        parts.append(model.decode(z[start : start + SMALL_BATCH], draw_seed=seed))
+        part = z[start : start + SMALL_BATCH]
+        parts.append(model.decode(part, draw_seed=_seed_of_part(request.draw_seed, number)))
         yield min((start + SMALL_BATCH) / len(z), 1.0)
     images = np.concatenate(parts) if parts else model.decode(z)
     return Decoded(request.channel, request.id, model.step, read_only(z), read_only(images))
@@ -105,8 +105,9 @@ def _encode(request: Encode, model: Looker, n_images: int) -> Slices[Answer]:
     if len(indices) == 0 or indices.min() < 0 or indices.max() >= n_images:
         raise UsageError(f"An image was asked for that is not there: the data has images 0 to {n_images - 1}.")
     parts = []
-    for start in range(0, len(indices), SMALL_BATCH):
-        parts.append(model.encode(indices[start : start + SMALL_BATCH], draw_seed=request.draw_seed))
+    for number, start in enumerate(range(0, len(indices), SMALL_BATCH)):
+        part = indices[start : start + SMALL_BATCH]
+        parts.append(model.encode(part, draw_seed=_seed_of_part(request.draw_seed, number)))
         yield min((start + SMALL_BATCH) / len(indices), 1.0)
     arrays = {name: _joined([getattr(part, name) for part in parts]) for name in _ENCODED}
     return Encoded(request.channel, request.id, model.step, read_only(indices), **arrays)
@@ -121,6 +122,11 @@ def _render(request: Render, model: Any, data: ImageData) -> Slices[Answer]:
         request.channel, request.id, model.step, request.recipe, read_only(result.picture),
         read_only(result.arrays["tiles"]), None if codes is None else read_only(codes),
     )  # fmt: skip
+
+
+def _seed_of_part(seed: int | None, number: int) -> int | None:
+    """Each part of a long question draws noise of its own, far from that of the next seed."""
+    return None if seed is None else (seed + number * 1_000_003) % 2**31
 
 
 def _joined(parts: list[NDArray[Any] | None]) -> Any:

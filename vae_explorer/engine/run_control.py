@@ -1,0 +1,249 @@
+"""Steers one session: start, pause, step, stop, live values; when it is saved, and what the window is told of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from vae_explorer.data.image_data import ImageData
+from vae_explorer.engine.failures import failed
+from vae_explorer.engine.messages import EngineState, Notice, RecordsAdded, RunOpened, RunStatus
+from vae_explorer.engine.outbox import Outbox
+from vae_explorer.engine.pacing import SLICE_S, Clock, SpeedMeter, StepClock
+from vae_explorer.engine.run_keeper import RunKeeper
+from vae_explorer.errors import DivergedError, VaeExplorerError
+from vae_explorer.runs.folder import RunFolder
+from vae_explorer.training.session import Advance, TrainingSession
+
+STATUS_EVERY_S = 0.2
+
+
+class RunControl:
+    """One open run: its session, its folder and its state. All in the engine thread.
+
+    state: what it is doing. until_step: where training ends by itself. step_clock: how long units of training take.
+    """
+
+    def __init__(
+        self,
+        session: TrainingSession,
+        data: ImageData,
+        path: Path,
+        outbox: Outbox,
+        *,
+        clock: Clock,
+        on_written: Callable[[], None],
+        source: RunFolder | None = None,
+    ) -> None:
+        self.session, self.data = session, data
+        self.keeper = RunKeeper(session, data, path, on_written=on_written, source=source)
+        self.step_clock = StepClock()
+        self.until_step = session.target_step
+        self._outbox, self._clock = outbox, clock
+        self._source = source
+        self._speed = SpeedMeter(clock=clock)
+        self._is_single_step = self._is_stopping = False
+        self._status_s = self._save_s = clock()
+        self._was_saved = True
+        self.state = EngineState.READY
+        if session.step > 0:
+            self.state = EngineState.FINISHED if session.step >= session.target_step else EngineState.PAUSED
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the loop is to train."""
+        return self.state is EngineState.RUNNING
+
+    def announce(self, notes: tuple[str, ...] = ()) -> None:
+        """Tell the window that this run is open now."""
+        session, source = self.session, self._source
+        records = () if source is None else tuple(source.read_records(up_to_step=session.step))
+        self._outbox.put(
+            RunOpened(
+                config=session.config,
+                run_path=self.keeper.path,
+                step=session.step,
+                is_read_only=source is not None and source.is_read_only,
+                records=records,
+                n_parameters=session.n_parameters,
+                notes=notes,
+            )
+        )
+        self.publish_status()
+
+    # ---- commands -------------------------------------------------------------------------------------------------
+
+    def start(self, until_step: int | None) -> None:
+        """Train until a step; None: the configuration's length, and that much again once it is reached."""
+        self._begin()
+        length = self.session.target_step
+        self.until_step = until_step if until_step is not None else length * (self.session.step // length + 1)
+        self._rest_at_end()
+
+    def step_once(self) -> None:
+        """Do one update within the next turns, then be paused."""
+        self._begin()
+        self.until_step, self._is_single_step = self.session.step + 1, True
+
+    def pause(self) -> None:
+        """Stand still and save."""
+        if self.is_running:
+            self._come_to_rest(EngineState.PAUSED)
+
+    def stop(self) -> None:
+        """End the run: evaluate what is due, save."""
+        if self.state in (EngineState.RUNNING, EngineState.PAUSED):
+            self.state, self._is_stopping, self._is_single_step = EngineState.RUNNING, True, False
+            self._rest_at_end()
+
+    def set_live(self, name: Literal["learning_rate", "beta"], value: float) -> None:
+        """Change a live value before the next update; its mark goes into the log. UsageError when out of range."""
+        self.session.set_live(name, value)
+        self._take_records()
+        self.publish_status()
+
+    def save(self) -> None:
+        """Write a checkpoint now, unless there is nothing to save."""
+        if not self.keeper.is_saved:
+            self.keeper.prepare()
+            self.keeper.save()
+            self._save_s = self._clock()
+        self.publish_status()
+
+    def give_up(self) -> None:
+        """Stand still for good: what the session holds may be half done, so that it is not saved over what is good."""
+        self.state = EngineState.FAILED
+        self.publish_status()
+
+    def close(self) -> None:
+        """Save what is unsaved, wait until it is written, give the folder back."""
+        if self.is_running:
+            self.state = EngineState.PAUSED
+        is_worth_saving = self.state not in (EngineState.FAILED, EngineState.READY) and self.keeper.folder is not None
+        try:
+            if is_worth_saving and not self.keeper.is_saved:
+                self.keeper.save()
+        finally:
+            for error in self.keeper.close():
+                self._outbox.put(failed(error, "saving"))
+            self.publish_status()
+
+    # ---- training -------------------------------------------------------------------------------------------------
+
+    def train_slice(self) -> None:
+        """Train for about SLICE_S: as many updates as fit, one where it is longer."""
+        end_s = self._clock() + SLICE_S
+        while self.is_running:
+            self._advance()
+            if self._clock() >= end_s:
+                break
+        self._take_records()
+        self._speed.add(self.session.step)
+        self._save_if_due()
+
+    def tend(self) -> None:
+        """Tell what the writer thread has done and, a few times a second, how far it is."""
+        for error in self.keeper.collect():
+            self._outbox.put(failed(error, "saving"))
+        is_due = self.is_running and self._clock() - self._status_s >= STATUS_EVERY_S
+        if is_due or self.keeper.is_saved != self._was_saved:
+            self.publish_status()
+
+    def publish_status(self) -> None:
+        """Tell the window where the run is now."""
+        session = self.session
+        speed = self._speed.steps_per_s if self.is_running else 0.0
+        self._status_s, self._was_saved = self._clock(), self.keeper.is_saved
+        self._outbox.put(
+            RunStatus(
+                state=self.state,
+                step=session.step,
+                target_step=self.until_step,
+                epoch=session.epoch,
+                steps_per_s=speed,
+                seconds_left=(self.until_step - session.step) / speed if speed > 0 else None,
+                device=session.device,
+                run_path=self.keeper.path,
+                is_saved=self._was_saved,
+                learning_rate=session.learning_rate,
+                beta=session.beta,
+                scale=session.scale,
+                is_scale_at_floor=session.is_scale_at_floor,
+                time_s=session.time_s,
+            )
+        )
+
+    # ---- inside ---------------------------------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        """Be running; the folder is made, forked or locked first. RunError, UsageError: then nothing has changed."""
+        made_new = self.keeper.prepare()
+        if made_new and self._source is not None:
+            self._outbox.put(Notice(f"{self._source.name} is read-only; training goes on in {self.keeper.path}."))
+        self._is_single_step = self._is_stopping = False
+        if not self.is_running:
+            self.state = EngineState.RUNNING
+            self._speed.restart()
+            self._speed.add(self.session.step)
+            self._save_s = self._clock()
+        self.publish_status()
+
+    def _advance(self) -> None:
+        """Do one unit of work, and stand still where it says so."""
+        before_s = self._clock()
+        did = self.session.advance()
+        self.step_clock.add(did, self._clock() - before_s)
+        if did is Advance.DIVERGED:
+            self._on_diverged()
+            return
+        self._rest_at_end()
+
+    def _rest_at_end(self) -> None:
+        """Stand still once the last update is done; an evaluation that is due then is done before, unless stepping."""
+        is_at_end = self._is_stopping or self.session.step >= self.until_step
+        if is_at_end and self._is_single_step:
+            self._come_to_rest(EngineState.PAUSED, saves=False)
+        elif is_at_end and not self.session.is_evaluating:
+            self._come_to_rest(EngineState.FINISHED)
+
+    def _come_to_rest(self, state: EngineState, *, saves: bool = True) -> None:
+        self.state = state
+        self._is_single_step = self._is_stopping = False
+        self._take_records()
+        if saves:
+            self._save()
+        self.publish_status()
+
+    def _on_diverged(self) -> None:
+        try:
+            self.session.raise_if_diverged()
+        except DivergedError as error:
+            self._outbox.put(failed(error, "training"))
+        self._come_to_rest(EngineState.DIVERGED)
+
+    def _take_records(self) -> None:
+        records = self.session.take_records()
+        if not records:
+            return
+        self._outbox.put(RecordsAdded(tuple(records)))
+        try:
+            self.keeper.add_records(records)
+        except VaeExplorerError as error:
+            self._outbox.put(failed(error, "writing the metrics log"))
+            if self.is_running:
+                self.state = EngineState.PAUSED
+                self.publish_status()
+
+    def _save_if_due(self) -> None:
+        is_due = self._clock() - self._save_s >= self.session.config.train.checkpoint_every_s
+        if self.is_running and is_due and not self.keeper.is_writing:
+            self._save()
+
+    def _save(self) -> None:
+        """Save; where the disk refuses, say so and go on with the last good checkpoint."""
+        self._save_s = self._clock()
+        try:
+            self.keeper.save()
+        except VaeExplorerError as error:
+            self._outbox.put(failed(error, "saving"))

@@ -1,0 +1,49 @@
+"""The batches of a run: one endless stream of seeded permutations, cut into batches of constant size."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vae_explorer.model.noise import Stream, seeded_generator
+
+
+class Batches:
+    """Image indices of every step, a pure function of (seed, step).
+
+    Pass e is a permutation by (seed, e) of the training images; step s takes the positions from s * batch_size on, so a
+    batch may lie across passes, none is short, and a batch may even hold several passes.
+    """
+
+    def __init__(self, indices: np.ndarray, *, batch_size: int, seed: int, device: torch.device) -> None:
+        self._indices = torch.tensor(indices, dtype=torch.int64)
+        self._batch_size = batch_size
+        self._seed = seed
+        self._device = device
+        self._pass_number = -1
+        self._order = self._indices
+
+    def at(self, step: int) -> Tensor:
+        """Return the image indices, int64 (batch_size,) on the device, of the update that follows `step` updates."""
+        total = len(self._indices)
+        number, first = divmod(step * self._batch_size, total)
+        last = first + self._batch_size
+        if last <= total:
+            return self._pass(number)[first:last]
+        pieces = [self._pass(number)[first:]]
+        missing = last - total
+        while missing > 0:
+            number += 1
+            pieces.append(self._pass(number)[:missing])
+            missing -= len(pieces[-1])
+        return torch.cat(pieces)
+
+    def _pass(self, number: int) -> Tensor:
+        """The permutation of a pass; drawn on the CPU, so that every device trains on the same batches."""
+        if number != self._pass_number:
+            generator = seeded_generator(self._seed, Stream.BATCHES, number)
+            order = torch.randperm(len(self._indices), generator=generator)
+            self._order = self._indices[order].to(self._device)
+            self._pass_number = number
+        return self._order

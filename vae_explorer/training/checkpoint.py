@@ -1,0 +1,43 @@
+"""Between a session and its run folder: write its checkpoints, and read a model from one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from vae_explorer.data.image_data import ImageData
+from vae_explorer.model.model import build_model
+from vae_explorer.model.pixels import Pixels
+from vae_explorer.objective.reading import FrozenModel
+from vae_explorer.runs.folder import RunFolder
+from vae_explorer.training.devices import resolve_device
+from vae_explorer.training.session import TrainingSession
+from vae_explorer.training.state import SessionMeta, copy_into
+
+
+def save_checkpoint(session: TrainingSession, run: RunFolder) -> Path:
+    """Write the state of the best held-out evaluation where it is new, and the state of now; return the path of now.
+
+    Raises RunError when the disk refuses.
+    """
+    best = session.take_best()
+    arrays, meta = session.state()
+    if best is not None and best[1]["step"] != meta["step"]:
+        run.write_checkpoint(best[1]["step"], *best, is_best=True)
+        best = None
+    return run.write_checkpoint(meta["step"], arrays, meta, is_best=best is not None)
+
+
+def open_frozen(
+    run: RunFolder, data: ImageData, *, checkpoint: str | int = "last", device: str | None = None
+) -> FrozenModel:
+    """Return the model of a checkpoint ('last', 'best' or a step) to look at, without what only training needs.
+
+    Raises RunError when the checkpoint is missing or damaged or the data are others than the run's.
+    """
+    run.check_data(data)
+    arrays, meta = run.read_checkpoint(run.find_checkpoint(checkpoint))
+    place = resolve_device(device or run.config.train.device)
+    model = build_model(run.config, data.shape, data.max_value).to(place).requires_grad_(False)
+    copy_into({f"model.{name}": parameter for name, parameter in model.named_parameters()}, arrays)
+    step = SessionMeta.read(meta).step
+    return FrozenModel(step=step, config=run.config, model=model, pixels=Pixels(data, run.config, place))

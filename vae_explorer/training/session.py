@@ -1,0 +1,352 @@
+"""A training session: sole owner of module, optimiser, generators and the images on the device."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import msgspec
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from vae_explorer.config import FIELDS, RunConfig
+from vae_explorer.data.image_data import ImageData
+from vae_explorer.errors import DataError, DivergedError
+from vae_explorer.model.model import build_model
+from vae_explorer.model.noise import Stream, seeded_generator
+from vae_explorer.model.pixels import Pixels
+from vae_explorer.objective.elbo import elbo_terms
+from vae_explorer.objective.reading import SAMPLES, CodesArrays, EncodedArrays, FrozenModel, ModelReader
+from vae_explorer.runs.records import LogRecord, MarkRecord, MetricRecord
+from vae_explorer.training.batches import Batches
+from vae_explorer.training.best import BestKeeper
+from vae_explorer.training.devices import resolve_device
+from vae_explorer.training.held_out import HeldOutEvaluation
+from vae_explorer.training.metrics import Figures, MetricSums
+from vae_explorer.training.optimiser import GuardedAdam
+from vae_explorer.training.schedule import is_evaluation_due, target_step
+from vae_explorer.training.state import AnyArray, SessionMeta, copy_into, to_arrays
+
+if TYPE_CHECKING:
+    from vae_explorer.runs.folder import RunFolder
+
+LiveName = Literal["learning_rate", "beta"]
+_LIVE_KEYS: dict[LiveName, str] = {"learning_rate": "train.learning_rate", "beta": "objective.beta"}
+
+LATCH_EVERY = 100
+"""Updates after which the device is asked, at the latest, whether it refused one."""
+
+
+class Advance(StrEnum):
+    """What one call of `TrainingSession.advance` did."""
+
+    STEP = "step"
+    EVALUATION = "evaluation"
+    DIVERGED = "diverged"
+
+
+class TrainingSession:
+    """One run being trained.
+
+    Everything that acts on the training is a function of the step, and the training's generator is used by updates
+    alone: whatever is asked in between, the weights come out bit-identical.
+
+    step: updates done. target_step: where the run is to end; the session itself does not stop there.
+    is_diverged: whether the last update asked for was refused; the weights are those of `step`, all finite.
+    time_s: seconds of training since the run's beginning, pauses left out.
+    notes: sentences for people about how this session came to be.
+    """
+
+    def __init__(self, config: RunConfig, data: ImageData, *, device: torch.device) -> None:
+        indices = data.indices("all" if config.data.train_on == "all" else "train")
+        if len(indices) == 0:
+            raise DataError(f"{data.provenance.title}: no image to train on; lower data.validation or add images.")
+        self.config, self.data = config, data
+        self.step = 0
+        self.target_step = target_step(config.train, len(indices))
+        self.is_diverged = False
+        self.time_s = 0.0
+        self.notes: tuple[str, ...] = ()
+        self.model = build_model(config, data.shape, data.max_value).to(device)
+        self.n_parameters = sum(parameter.numel() for parameter in self.model.parameters())
+        self._n_train = len(indices)
+        self._device = device
+        self._pixels = Pixels(data, config, device)
+        self._batches = Batches(indices, batch_size=config.train.batch_size, seed=config.train.seed, device=device)
+        self._generator = seeded_generator(config.train.seed, Stream.TRAINING, device=device)
+        self._noise = torch.empty(config.train.batch_size, self.model.latent_dim, device=device)
+        self._live: dict[LiveName, float] = {name: config.get(key) for name, key in _LIVE_KEYS.items()}
+        self._beta = torch.tensor(self._live["beta"], dtype=torch.float32, device=device)
+        self._optimiser = GuardedAdam(self.model, learning_rate=self._live["learning_rate"])
+        self._sums = MetricSums(2 if self.model.is_autoencoder else 2 + self.model.latent_dim, device)
+        self._sums_since = 0
+        self._held_out = _held_out_indices(config, data)
+        self._evaluation: HeldOutEvaluation | None = None
+        self._is_divergence_told = False
+        self._records: list[LogRecord] = []
+        self._best = BestKeeper()
+        self._reader = ModelReader(step=0, config=config, model=self.model, pixels=self._pixels)
+
+    @classmethod
+    def new(cls, config: RunConfig, data: ImageData, *, device: str | None = None) -> Self:
+        """Begin a run; `device` overrules train.device.
+
+        Raises ConfigError when the network does not fit the images, UsageError when there is no such device.
+        """
+        return cls(config, data, device=resolve_device(device or config.train.device))
+
+    @classmethod
+    def resume(
+        cls, run: RunFolder, data: ImageData, *, checkpoint: str | int = "last", device: str | None = None
+    ) -> Self:
+        """Go on from a checkpoint ('last', 'best' or a step): bit-exact on the same device and torch.
+
+        Raises RunError when the checkpoint is missing or damaged or the data are others than the run's.
+        """
+        run.check_data(data)
+        arrays, meta = run.read_checkpoint(run.find_checkpoint(checkpoint))
+        session = cls.new(run.config, data, device=device)
+        session.load(arrays, meta)
+        return session
+
+    # ---- what it is -------------------------------------------------------------------------------------------------
+
+    @property
+    def device(self) -> str:
+        """The device's name, such as 'cpu' or 'cuda:0'."""
+        return str(self._device)
+
+    @property
+    def batches_per_epoch(self) -> float:
+        """Updates that see as many images as there are to train on."""
+        return self._n_train / self.config.train.batch_size
+
+    @property
+    def epoch(self) -> float:
+        """Passes over the training images so far."""
+        return self.step / self.batches_per_epoch
+
+    @property
+    def learning_rate(self) -> float:
+        """The live learning rate."""
+        return self._live["learning_rate"]
+
+    @property
+    def beta(self) -> float:
+        """The live weight of the KL."""
+        return self._live["beta"]
+
+    @property
+    def scale(self) -> float | None:
+        """The learnt standard deviation of a Gaussian likelihood, or None; waits for the device."""
+        log_scale = self.model.learnt_log_scale
+        return None if log_scale is None else float(log_scale.detach().exp().item())
+
+    @property
+    def is_scale_at_floor(self) -> bool:
+        """Whether the learnt scale has reached its floor, 1 / max_value; waits for the device."""
+        scale = self.scale
+        return scale is not None and scale * self.data.max_value <= 1.0 + 1e-4
+
+    @property
+    def is_evaluating(self) -> bool:
+        """Whether a held-out evaluation is due or under way; `advance` goes on with it before the next update."""
+        return self._evaluation is not None
+
+    # ---- training ---------------------------------------------------------------------------------------------------
+
+    def advance(self) -> Advance:
+        """Do one unit of work: an update, or a chunk of a held-out evaluation that is due.
+
+        DIVERGED says that an update was not finite and not applied; the next call tries again.
+        """
+        started = time.perf_counter()
+        if self.is_diverged and self._is_divergence_told:
+            self._optimiser.release()
+            self.is_diverged = self._is_divergence_told = False
+        if not self.is_diverged:
+            done = self._work()
+        if self.is_diverged:
+            self._is_divergence_told = True
+            done = Advance.DIVERGED
+        self.time_s += time.perf_counter() - started
+        return done
+
+    def _work(self) -> Advance:
+        if self._evaluation is not None:
+            if self._evaluation.advance(self.model):
+                self._finish_evaluation(self._evaluation)
+            return Advance.EVALUATION
+        self._update()
+        train = self.config.train
+        is_log_due = self.step % train.log_every == 0
+        is_evaluation = len(self._held_out) > 0 and is_evaluation_due(self.step, train, self._n_train)
+        if is_log_due or is_evaluation or self.step % LATCH_EVERY == 0:
+            self._settle()
+        if is_log_due and not self.is_diverged:
+            self._log_training()
+        if is_evaluation and not self.is_diverged:
+            self._begin_evaluation()
+        return Advance.STEP
+
+    def _update(self) -> None:
+        """The hot path: queued on the device, nothing is waited for."""
+        x = self._pixels.take(self._batches.at(self.step), self._generator)
+        noise = self._noise.normal_(generator=self._generator)
+        means = elbo_terms(self.model, x, noise).mean(self._beta)
+        refused = self._optimiser.minimise(means.loss)
+        self._sums.add(means, refused)
+        self.step += 1
+
+    def _settle(self) -> None:
+        """Ask the device whether it refused an update; if so, `step` goes back to that of the weights."""
+        if not self.is_diverged and self._optimiser.is_latched():
+            self.is_diverged = True
+            self.step = self._sums_since + self._sums.weight
+
+    def _log_training(self) -> None:
+        figures = self._sums.read()
+        if figures is not None:
+            self._records.append(self._record(figures, split="train", beta=self.beta))
+        self._sums.reset()
+        self._sums_since = self.step
+
+    def _begin_evaluation(self) -> None:
+        self._evaluation = HeldOutEvaluation(self.config, self._pixels, self._held_out, step=self.step, beta=self.beta)
+
+    def _finish_evaluation(self, evaluation: HeldOutEvaluation) -> None:
+        figures = evaluation.figures()
+        self._evaluation = None
+        self._records.append(self._record(figures, split="held_out", beta=evaluation.beta))
+        if self._best.improves(-figures.distortion if figures.elbo is None else figures.elbo, step=self.step):
+            self._best.keep(self.state())
+
+    def _record(self, figures: Figures, *, split: Literal["train", "held_out"], beta: float) -> MetricRecord:
+        return MetricRecord(
+            step=self.step, epoch=self.epoch, time_s=self.time_s, split=split, distortion=figures.distortion,
+            loss=figures.loss, elbo=figures.elbo, kl=figures.kl, kl_per_dim=figures.kl_per_dim, beta=beta,
+            learning_rate=self.learning_rate, scale=self.scale,
+        )  # fmt: skip
+
+    # ---- steering ---------------------------------------------------------------------------------------------------
+
+    def set_live(self, name: LiveName, value: float) -> MarkRecord:
+        """Change the learning rate or beta before the next update; the mark is also among the records.
+
+        Raises ConfigError when the value is out of range.
+        """
+        self._settle()
+        self._live[name] = float(FIELDS[_LIVE_KEYS[name]].validate(value))
+        self._apply_live()
+        mark = MarkRecord(step=self.step, time_s=self.time_s, name=name, value=self._live[name])
+        self._records.append(mark)
+        return mark
+
+    def _apply_live(self) -> None:
+        self._beta.fill_(self._live["beta"])
+        self._optimiser.set_learning_rate(self._live["learning_rate"])
+
+    def take_records(self) -> list[LogRecord]:
+        """Return the records finished since the last call, in order."""
+        records, self._records = self._records, []
+        return records
+
+    def raise_if_diverged(self) -> None:
+        """DivergedError, in one sentence with what to try, when the last update was refused."""
+        if self.is_diverged:
+            raise DivergedError(
+                f"Training diverged at step {self.step + 1}: its loss or gradient was not finite and was not applied; "
+                f"lower the learning rate (now {self.learning_rate:g}) and go on from step {self.step}."
+            )
+
+    # ---- looking ----------------------------------------------------------------------------------------------------
+
+    def decode(self, z: NDArray[np.float32], *, draw_seed: int | None = None) -> NDArray[np.float32]:
+        """As `ModelReader.decode`, with the weights of now."""
+        return self._looking().decode(z, draw_seed=draw_seed)
+
+    def encode(
+        self, indices: NDArray[np.int64], *, samples: int = SAMPLES, seed: int = 0, draw_seed: int | None = None
+    ) -> EncodedArrays:
+        """As `ModelReader.encode`, with the weights of now."""
+        return self._looking().encode(indices, samples=samples, seed=seed, draw_seed=draw_seed)
+
+    def codes(self, indices: NDArray[np.int64]) -> CodesArrays:
+        """As `ModelReader.codes`, with the weights of now."""
+        return self._looking().codes(indices)
+
+    def frozen(self) -> FrozenModel:
+        """Return a copy of the weights of now that may be asked from any thread."""
+        return FrozenModel.of(self._looking())
+
+    def _looking(self) -> ModelReader:
+        self._settle()
+        self._reader.step = self.step
+        return self._reader
+
+    # ---- state ------------------------------------------------------------------------------------------------------
+
+    @property
+    def has_better(self) -> bool:
+        """Whether the best held-out evaluation so far is of a state that is not on disk yet."""
+        return self._best.is_unsaved
+
+    def take_best(self) -> tuple[dict[str, AnyArray], dict[str, Any]] | None:
+        """Return the state of the best held-out evaluation once, for whoever writes it to disk; else None."""
+        return self._best.take()
+
+    def state(self) -> tuple[dict[str, AnyArray], dict[str, Any]]:
+        """Return (arrays, meta), copies of everything that decides how the training goes on."""
+        self._settle()
+        arrays = to_arrays(self._tensors())
+        arrays["generator"] = self._generator.get_state().numpy().copy()
+        meta = SessionMeta(
+            step=self.step, time_s=self.time_s, sums_since=self._sums_since, is_evaluating=self.is_evaluating,
+            learning_rate=self.learning_rate, beta=self.beta, best_value=self._best.value,
+            best_step=self._best.step, device=self._device.type, torch=str(torch.__version__),
+        )  # fmt: skip
+        return arrays, msgspec.to_builtins(meta)
+
+    def load(self, arrays: Mapping[str, AnyArray], meta: Mapping[str, Any]) -> None:
+        """Take over a state; RunError when it does not fit this model, and then nothing is changed."""
+        restored = SessionMeta.read(meta)
+        copy_into(self._tensors(), arrays)
+        self.step, self.time_s, self._sums_since = restored.step, restored.time_s, restored.sums_since
+        self._live = {"learning_rate": restored.learning_rate, "beta": restored.beta}
+        self._apply_live()
+        self._best = BestKeeper(value=restored.best_value, step=restored.best_step)
+        self._load_generator(arrays["generator"], restored)
+        if restored.is_evaluating:
+            self._begin_evaluation()
+
+    def _load_generator(self, state: AnyArray, restored: SessionMeta) -> None:
+        here = (self._device.type, str(torch.__version__))
+        if here != (restored.device, restored.torch):
+            self.notes = (
+                f"Trained on {restored.device} with torch {restored.torch}, resumed on {here[0]} with {here[1]}: not "
+                "bit-exact.",
+            )
+        if here[0] == restored.device:
+            self._generator.set_state(torch.tensor(state))
+        else:
+            seed = self.config.train.seed
+            self._generator = seeded_generator(seed, Stream.TRAINING, restored.step, device=self._device)
+
+    def _tensors(self) -> dict[str, torch.Tensor]:
+        """Every tensor that training changes, by name."""
+        return {
+            **{f"model.{name}": parameter for name, parameter in self.model.named_parameters()},
+            **{f"adam.{name}": tensor for name, tensor in self._optimiser.state().items()},
+            "metrics": self._sums.row,
+        }
+
+
+def _held_out_indices(config: RunConfig, data: ImageData) -> NDArray[np.int64]:
+    """Validation, else test images; none where everything is trained on."""
+    name = data.held_out_name
+    if config.data.train_on == "all" or name is None:
+        return np.empty(0, dtype=np.int64)
+    return data.indices(name)

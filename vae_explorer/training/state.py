@@ -1,0 +1,66 @@
+"""The state of a session as named NumPy arrays, and back; what does not fit is refused before anything is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vae_explorer.errors import RunError
+
+AnyArray = NDArray[Any]
+
+
+class SessionMeta(msgspec.Struct, frozen=True, kw_only=True):
+    """The part of a session's state that is plain values.
+
+    sums_since: step of the last training record. best_value, best_step: the best held-out evaluation so far.
+    is_evaluating: whether the evaluation that is due at `step` is unfinished; it is begun anew.
+    device, torch: what computed it; others go on from it, but not bit by bit.
+    """
+
+    step: int
+    time_s: float
+    sums_since: int
+    is_evaluating: bool
+    learning_rate: float
+    beta: float
+    best_value: float | None
+    best_step: int | None
+    device: str
+    torch: str
+
+    @staticmethod
+    def read(meta: Mapping[str, Any]) -> SessionMeta:
+        """Check plain values from a checkpoint's header; RunError names what is wrong."""
+        try:
+            return msgspec.convert(meta, SessionMeta)
+        except msgspec.ValidationError as error:
+            raise RunError(f"The checkpoint's header is not one of a session ({error}); use another one.") from None
+
+
+def to_arrays(tensors: Mapping[str, Tensor]) -> dict[str, AnyArray]:
+    """Return copies on the host; waits for the device."""
+    return {name: tensor.detach().cpu().numpy().copy() for name, tensor in tensors.items()}
+
+
+def copy_into(tensors: Mapping[str, Tensor], arrays: Mapping[str, AnyArray]) -> None:
+    """Copy arrays into the tensors of the same names; RunError when a name, shape or type does not fit."""
+    for name, tensor in tensors.items():
+        if name not in arrays:
+            raise RunError(f"The checkpoint lacks {name}, which this model has; use another checkpoint.")
+        array = arrays[name]
+        found, expected = (str(array.dtype), array.shape), (str(tensor.dtype)[len("torch.") :], tuple(tensor.shape))
+        if found != expected:
+            raise RunError(
+                f"The checkpoint's {name} is {found[0]} {found[1]}, this model expects {expected[0]} {expected[1]}; "
+                "use another checkpoint."
+            )
+    with torch.no_grad():
+        for name, tensor in tensors.items():
+            tensor.copy_(torch.tensor(np.asarray(arrays[name])))

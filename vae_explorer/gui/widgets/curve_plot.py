@@ -1,0 +1,241 @@
+"""`CurvePlot`: one term's training and held-out curves, the marks of changes by hand, and a cursor to read them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
+from PySide6.QtGui import QColor, QHelpEvent, QMouseEvent, QPainter, QPen
+from PySide6.QtWidgets import QStyleOptionGraphicsItem, QToolTip, QWidget
+
+from vae_explorer.gui.theme import current_theme
+from vae_explorer.gui.widgets.curve_store import Floats, Term, XAxis
+from vae_explorer.gui.widgets.plot_style import apply_plot_theme, line_pen, prepare_plot, term_colour, translucent
+
+TRAIN_PX, HELD_OUT_PX = 1.0, 2.5
+LEFT_AXIS_PX = 44
+"""The same for all, so that plots side by side are equally wide and do not jump when numbers grow a digit."""
+NEAR_PX = 6
+"""How near to a mark the pointer must be for its tooltip."""
+
+
+class PlaceAxis(pg.AxisItem):
+    """Ticks of steps ('1,200', '12k', '1.5M'), epochs, or time with its unit ('30 s', '5 min', '1.5 h')."""
+
+    def __init__(self) -> None:
+        super().__init__("bottom")
+        self.x_axis: XAxis = "step"
+
+    def set_x_axis(self, x_axis: XAxis) -> None:
+        """Count something else."""
+        if x_axis != self.x_axis:
+            self.x_axis = x_axis
+            self.picture = None
+            self.update()
+
+    def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:
+        return [place_text(value, self.x_axis, spacing=spacing) for value in values]
+
+    def tickSpacing(self, minimum: float, maximum: float, size: float) -> list[tuple[float, float]]:
+        if self.x_axis == "time":
+            unit = next((s for s in (3600.0, 60.0) if maximum >= 2 * s), 1.0)
+            return [
+                (level * unit, offset) for level, offset in super().tickSpacing(minimum / unit, maximum / unit, size)
+            ]
+        levels: list[tuple[float, float]] = super().tickSpacing(minimum, maximum, size)
+        return [level for level in levels if level[0] >= 1] or [(1.0, 0.0)] if self.x_axis == "step" else levels
+
+
+def place_text(value: float, x_axis: XAxis, *, spacing: float = 1.0) -> str:
+    """Return a place on the axis in words; `spacing` of the ticks decides how many digits are needed."""
+    if x_axis == "time":
+        seconds, unit = next(((s, u) for s, u in ((3600.0, "h"), (60.0, "min")) if abs(value) >= 2 * s), (1.0, "s"))
+        return f"{value / seconds:.3g} {unit}"
+    if x_axis == "epoch":
+        return f"{value:g}" if spacing >= 1 else f"{value:.{max(0, math.ceil(-math.log10(spacing)))}f}"
+    size, suffix = next(
+        ((s, u) for s, u in ((1e6, "M"), (1e3, "k")) if spacing >= s or abs(value) >= 100 * s), (1.0, "")
+    )
+    if suffix and value:
+        return f"{value / size:.{max(0, math.ceil(math.log10(size / max(spacing, 1e-9)) - 1e-9))}f}{suffix}"
+    return f"{value:,.0f}"
+
+
+class MarkLines(pg.GraphicsObject):
+    """Dashed vertical lines over the whole height, with a small triangle at the top; one item, however many marks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.places: Floats = np.empty(0)
+        self.colour = QColor("#888888")
+        self.setZValue(-5)
+
+    def set_places(self, places: Floats) -> None:
+        """Show marks at these places (n,)."""
+        self.places = places
+        self.update()
+
+    def boundingRect(self) -> QRectF:
+        view = self.getViewBox()
+        return QRectF() if view is None else QRectF(view.viewRect())
+
+    def viewRangeChanged(self) -> None:
+        self.prepareGeometryChange()
+
+    def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
+        view, transform = self.boundingRect(), painter.transform()
+        painter.resetTransform()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        pen = QPen(self.colour, 1.0)
+        pen.setDashPattern([3.0, 3.0])
+        for x in self.places:
+            if view.left() <= x <= view.right():
+                ends = (transform.map(QPointF(x, y)) for y in (view.top(), view.bottom()))
+                low, high = sorted(ends, key=QPointF.y, reverse=True)
+                painter.setPen(pen)
+                painter.drawLine(high, low)
+                painter.setPen(Qt.PenStyle.NoPen)
+                painter.setBrush(self.colour)
+                painter.drawConvexPolygon([high + QPointF(-4, 0), high + QPointF(4, 0), high + QPointF(0, 6)])
+
+
+class CurvePlot(pg.PlotWidget):
+    """A plot of one term, nats per image: training thin, held-out bold, both in the term's colour.
+
+    hovered(float): the pointer is over this place of the x axis. left(): it went away.
+    moved_by_hand(): the person has zoomed or panned, so the view should no longer follow the curves.
+    fit_requested(): double click.
+    """
+
+    hovered = Signal(float)
+    left = Signal()
+    moved_by_hand = Signal()
+    fit_requested = Signal()
+
+    def __init__(self, term: Term, parent: QWidget | None = None) -> None:
+        self.place_axis = PlaceAxis()
+        super().__init__(parent, axisItems={"bottom": self.place_axis})
+        self.term = term
+        self._mark_texts: list[str] = []
+        self.setMinimumSize(96, 64)
+        self.viewport().setMouseTracking(True)
+        item = self.getPlotItem()
+        prepare_plot(item)
+        # WORKAROUND pyqtgraph 0.14: a plot makes menus that nobody owns; the widget takes them along when it goes.
+        item.ctrlMenu.setParent(self, item.ctrlMenu.windowFlags())
+        # Without these, 20,000 antialiased points take 40 ms a curve; on the curves themselves addItem() undoes them.
+        item.setDownsampling(auto=True, mode="mean")
+        item.setClipToView(True)
+        item.getAxis("left").setWidth(LEFT_AXIS_PX)
+        for side in ("left", "bottom"):
+            # The finest grid lines are hardly seen and take two thirds of the painting time.
+            item.getAxis(side).setStyle(maxTickLevel=1)
+        item.setContentsMargins(0, 2, 6, 0)
+        self._raw, self._train, self._held_out = (self._add_curve(item, name) for name in ("raw", "train", "held_out"))
+        self._marks = MarkLines()
+        item.addItem(self._marks, ignoreBounds=True)
+        self._cursor = pg.InfiniteLine(angle=90, movable=False)
+        self._dots = pg.ScatterPlotItem(size=7, pxMode=True)
+        for overlay in (self._cursor, self._dots):
+            item.addItem(overlay, ignoreBounds=True)
+            overlay.hide()
+        item.getViewBox().sigRangeChangedManually.connect(self._on_moved_by_hand)
+        self.restyle()
+
+    @staticmethod
+    def _add_curve(item: pg.PlotItem, name: str) -> pg.PlotDataItem:
+        curve = pg.PlotDataItem(
+            name=name, antialias=True, clipToView=True, autoDownsample=True, downsampleMethod="mean"
+        )
+        item.addItem(curve)
+        return curve
+
+    def set_curves(
+        self, train: tuple[Floats, Floats], held_out: tuple[Floats, Floats], *, raw: tuple[Floats, Floats] | None = None
+    ) -> None:
+        """Show (x, y) of both splits; raw: the training curve before smoothing, drawn faint behind."""
+        self._train.setData(*train, symbol=_symbol(train[0]))
+        self._held_out.setData(*held_out, symbol=_symbol(held_out[0]))
+        self._raw.setData(*(raw or (np.empty(0), np.empty(0))))
+
+    def shown(self, name: str) -> tuple[Floats, Floats]:
+        """Return x and y of the curve 'train', 'held_out' or 'raw' as handed over."""
+        curve = {"train": self._train, "held_out": self._held_out, "raw": self._raw}[name]
+        x, y = curve.getOriginalDataset()
+        return (np.empty(0), np.empty(0)) if x is None else (x, y)
+
+    def set_marks(self, places: Floats, texts: list[str]) -> None:
+        """Show vertical marks (n,) with a tooltip each."""
+        self._mark_texts = texts
+        self._marks.set_places(places)
+
+    def set_cursor(self, x: float | None, values: Sequence[float] = ()) -> None:
+        """Show the reading line at x with a dot at each value, or hide it."""
+        self._cursor.setVisible(x is not None)
+        self._dots.setVisible(x is not None)
+        if x is not None:
+            self._cursor.setValue(x)
+            self._dots.setData([x] * len(values), list(values))
+
+    def mark_text_near(self, x_px: float) -> str | None:
+        """Return the words of the mark within a few pixels of a horizontal place of the widget."""
+        if not len(self._marks.places):
+            return None
+        view = self.getPlotItem().getViewBox()
+        distances = [abs(self.mapFromScene(view.mapViewToScene(QPointF(x, 0))).x() - x_px) for x in self._marks.places]
+        nearest = int(np.argmin(distances))
+        return self._mark_texts[nearest] if distances[nearest] <= NEAR_PX else None
+
+    def restyle(self) -> None:
+        """Take the colours of the current theme."""
+        theme = current_theme()
+        colour = term_colour(self.term, theme)
+        apply_plot_theme(self, theme)
+        for curve, curve_colour, width in (
+            (self._raw, translucent(colour, 0.3), TRAIN_PX),
+            (self._train, colour, TRAIN_PX),
+            (self._held_out, colour, HELD_OUT_PX),
+        ):
+            curve.setPen(line_pen(curve_colour, width))
+            curve.setSymbolPen(None)
+            curve.setSymbolBrush(curve_colour)
+            curve.setSymbolSize(5 if curve is self._held_out else 3)
+        self._cursor.setPen(line_pen(theme.muted, 1.0))
+        self._dots.setPen(line_pen(theme.surface, 1.0))
+        self._dots.setBrush(colour)
+        self._marks.colour = QColor(theme.muted)
+        self._marks.update()
+
+    def _on_moved_by_hand(self) -> None:
+        self.moved_by_hand.emit()
+
+    # ---- Qt -------------------------------------------------------------------------------------------------------
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        super().mouseMoveEvent(event)
+        place = self.getPlotItem().getViewBox().mapSceneToView(self.mapToScene(event.position().toPoint()))
+        self.hovered.emit(float(place.x()))
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        super().mouseDoubleClickEvent(event)
+        self.fit_requested.emit()
+
+    def leaveEvent(self, event: QEvent) -> None:
+        super().leaveEvent(event)
+        self.left.emit()
+
+    def viewportEvent(self, event: QEvent) -> bool:
+        if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
+            text = self.mark_text_near(event.pos().x())
+            if text is not None:
+                QToolTip.showText(event.globalPos(), text, self)
+                return True
+        return bool(super().viewportEvent(event))
+
+
+def _symbol(x: Floats) -> str | None:
+    """Single points show as dots: a line through one point is nothing."""
+    return "o" if len(x) == 1 else None

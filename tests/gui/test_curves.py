@@ -205,7 +205,7 @@ def test_the_arrow_keys_read_values(full, qtbot):
 def test_the_pointer_reads_the_nearest_record_in_all_plots(full):
     plot = full.plot_of("kl")
     view = plot.getPlotItem().getViewBox()
-    at = plot.mapFromScene(view.mapViewToScene(QPointF(2010, 4)))
+    at = plot.mapFromScene(view.mapViewToScene(QPointF(1990, 4)))
     none = Qt.MouseButton.NoButton
     where = QPointF(at), QPointF(plot.viewport().mapToGlobal(at))
     move = QMouseEvent(QEvent.Type.MouseMove, *where, none, none, Qt.KeyboardModifier.NoModifier)

@@ -18,9 +18,13 @@ from vae_explorer.data.image_data import ImageData
 from vae_explorer.engine import messages as m
 from vae_explorer.export.recipe import Recipe
 from vae_explorer.gui.channel import Channel
+from vae_explorer.gui.coming_runs import ComingRuns
 from vae_explorer.gui.selection import Selection, SelectionHistory, initial_selection
 
 log = logging.getLogger(__name__)
+
+TURN = "a turn of the engine"
+"""What `EngineFailed.during` says when an error was of no command, or one that nobody foresaw."""
 
 __all__ = ["Channel", "ModelController"]
 
@@ -67,7 +71,7 @@ class ModelController(QObject):
         self._new_run_path = new_run_path
         self._channels: dict[str, Channel] = {}
         self._jobs = itertools.count(1)
-        self._coming: list[tuple[Path, RunConfig, ImageData]] = []
+        self._coming = ComingRuns()
         self._stored: m.RunOpened | None = None
         self.config: RunConfig | None = None
         self.draft = RunConfig()
@@ -123,31 +127,41 @@ class ModelController(QObject):
     def new_run(self, config: RunConfig, data: ImageData) -> None:
         """Build an untrained model; its folder is made when training starts."""
         path = self._new_run_path(config, data)
-        self._expect(path, config, data)
+        self._coming.add(path, config, data)
+        self.set_draft(config)
         self._send(m.NewRun(config, data, path))
 
     def open_run(self, path: Path, config: RunConfig, data: ImageData) -> None:
         """Open a run folder whose configuration and data were read already."""
-        self._expect(path, config, data)
+        self._coming.add(path, config, data)
+        self.set_draft(config)
         self._send(m.OpenRun(path, data, self._new_run_path(config, data)))
+
+    def show_stored(self, event: m.RunOpened, data: ImageData) -> None:
+        """Show a run from its folder before the engine has opened it; its own RunOpened of that step adds nothing."""
+        self._stored = event
+        self._open(event, data)
 
     @property
     def data_config(self) -> DataConfig | None:
         """Where the newest images came from: those of the run that is about to open, else of the open one."""
-        newest = self._coming[-1][1] if self._coming else self.config
-        return newest.data if newest is not None else None
+        newest = self._coming.newest
+        config = newest.config if newest is not None else self.config
+        return config.data if config is not None else None
 
     @property
     def is_draft_new(self) -> bool:
         """Whether Train would begin a new run: the form was changed, or the open run is read-only (the demo)."""
-        if self._coming:
-            return self.draft != self._coming[-1][1]
+        newest = self._coming.newest
+        if newest is not None:
+            return self.draft != newest.config
         is_read_only = self.opened is not None and self.opened.is_read_only
         return self.config is not None and (is_read_only or self.draft != self.config)
 
     def press_train(self) -> None:
         """What the Train button does: go on with the open run, or begin a new one where `is_draft_new`."""
-        data = self._coming[-1][2] if self._coming else self.data
+        newest = self._coming.newest
+        data = newest.data if newest is not None else self.data
         if data is None:
             self.noticed.emit(self.tr("There are no images yet; open a data set first."), "warning")
             return
@@ -310,29 +324,12 @@ class ModelController(QObject):
     def _on_report(self, event: m.Notice | m.EngineFailed) -> None:
         if isinstance(event, m.EngineFailed):
             log.error("engine failed during %s: %s\n%s", event.during, event.message, event.details)
-            self._coming.clear()
+            if event.during in (m.NewRun.__name__, m.OpenRun.__name__, TURN):
+                self._coming.fail_oldest()
         self.engine_reported.emit(event)
 
-    def _expect(self, path: Path, config: RunConfig, data: ImageData) -> None:
-        self._coming.append((path, config, data))
-        self.set_draft(config)
-
-    def _take_expected(self, path: Path) -> ImageData | None:
-        """Images that were sent with the run that has opened; what was asked for before it will not come any more."""
-        places = [i for i, (coming, _, _) in enumerate(self._coming) if coming == path]
-        if not places:
-            return None
-        data = self._coming[places[-1]][2]
-        del self._coming[: places[-1] + 1]
-        return data
-
-    def show_stored(self, event: m.RunOpened, data: ImageData) -> None:
-        """Show a run from its folder before the engine has opened it; its own RunOpened of that step adds nothing."""
-        self._stored = event
-        self._open(event, data)
-
     def _on_run_opened(self, event: m.RunOpened) -> None:
-        data = self._take_expected(event.run_path)
+        data = self._coming.take(event.run_path)
         stored, self._stored = self._stored, None
         if stored is not None and (stored.run_path, stored.step) == (event.run_path, event.step):
             self.opened = event

@@ -47,13 +47,19 @@ LIGHT = Theme(
     is_dark=False, window="#f4f5f7", surface="#ffffff", raised="#e9ebef", text="#1b1e24", muted="#626a78",
     line="#d3d7de", accent="#2f5bd8", accent_text="#ffffff", warning="#8a5a00", error="#b3261e",
     elbo="#2f5bd8", kl="#b4436c", distortion="#3d7a52", selection="#111111", end_a="#111111", end_b="#111111",
-    classes=("#332288", "#117733", "#44aa99", "#6cb4dc", "#c9b84e", "#cc6677", "#aa4499", "#882255", "#7f7f1f", "#d55e00"),
+    classes=(
+        "#332288", "#117733", "#44aa99", "#6cb4dc", "#c9b84e",
+        "#cc6677", "#aa4499", "#882255", "#7f7f1f", "#d55e00",
+    ),
 )  # fmt: skip
 DARK = Theme(
     is_dark=True, window="#16181d", surface="#1d2026", raised="#2a2e36", text="#e8eaee", muted="#9aa2b1",
     line="#363b45", accent="#7c9cff", accent_text="#0d1220", warning="#f0b849", error="#ff8a80",
     elbo="#7c9cff", kl="#f08fb0", distortion="#7fcf9b", selection="#ffffff", end_a="#ffffff", end_b="#ffffff",
-    classes=("#8d85e8", "#3fae63", "#5ccfbd", "#8fd3f5", "#e6d873", "#e98a99", "#d07fc0", "#b8618c", "#b5b552", "#ff8a3d"),
+    classes=(
+        "#8d85e8", "#3fae63", "#5ccfbd", "#8fd3f5", "#e6d873",
+        "#e98a99", "#d07fc0", "#b8618c", "#b5b552", "#ff8a3d",
+    ),
 )  # fmt: skip
 
 
@@ -70,6 +76,13 @@ def apply_theme(app: QApplication, name: ThemeName) -> None:
         name = "dark" if scheme.name == "Dark" else "light"
     theme = DARK if name == "dark" else LIGHT
     app.setPalette(_palette(theme))
+
+
+def apply_text_size(app: QApplication, percent: int) -> None:
+    """Scale the application's text; 100 is the desktop's own size."""
+    font = QFontDatabase.systemFont(QFontDatabase.SystemFont.GeneralFont)
+    font.setPointSizeF(font.pointSizeF() * percent / 100)
+    app.setFont(font)
 
 
 def tabular_font(font: QFont) -> QFont:

@@ -1,0 +1,87 @@
+"""`EventPump`: brings the engine's events into the GUI thread, answers at once and plots once per frame."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from PySide6.QtCore import QElapsedTimer, QObject, Qt, QTimer, Signal, Slot
+
+from vae_explorer.engine.messages import CodesSnapshot, Event, RecordsAdded, RunOpened, RunStatus
+from vae_explorer.engine.outbox import Outbox
+
+FRAME_MS = 33
+
+
+class EventPump(QObject):
+    """Owns the outbox. Its one signal carries nothing and is emitted when the outbox goes from empty to non-empty.
+
+    Answers, failures and the opening of a run are handed over at once; metrics, snapshots and statuses wait for the
+    next frame, at most one each `FRAME_MS`. The timer of the frame runs only while something waits.
+    """
+
+    _woken = Signal()
+
+    def __init__(self, handle: Callable[[Event], None], parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.outbox = Outbox(self.wake)
+        self._handle = handle
+        self._waiting: list[Event] = []
+        self._since_frame = QElapsedTimer()
+        self._frame = QTimer(self)
+        self._frame.setSingleShot(True)
+        self._frame.setTimerType(Qt.TimerType.PreciseTimer)
+        self._frame.timeout.connect(self._flush)
+        self._woken.connect(self._drain, Qt.ConnectionType.QueuedConnection)
+
+    def wake(self) -> None:
+        """Have the outbox emptied soon; called from any thread."""
+        self._woken.emit()
+
+    def close(self) -> None:
+        """Hand over what is left and stop the frame; the engine thread has ended."""
+        self._drain()
+        self._flush()
+
+    @Slot()
+    def _drain(self) -> None:
+        for event in self.outbox.take_all():
+            if isinstance(event, RecordsAdded | CodesSnapshot | RunStatus):
+                self._put_off(event)
+                continue
+            if isinstance(event, RunOpened):
+                # What waits belongs to the run before; it must not be taken for the new one's.
+                self._flush()
+            self._deliver(event)
+        if self._waiting and not self._frame.isActive():
+            # The first event after a quiet time is shown at once: the frame limits the rate, it is no delay.
+            passed = self._since_frame.elapsed() if self._since_frame.isValid() else FRAME_MS
+            self._frame.start(max(0, FRAME_MS - passed))
+
+    def _put_off(self, event: Event) -> None:
+        if isinstance(event, CodesSnapshot):
+            self._waiting = [other for other in self._waiting if not isinstance(other, CodesSnapshot)]
+        self._waiting.append(event)
+
+    @Slot()
+    def _flush(self) -> None:
+        self._frame.stop()
+        self._since_frame.start()
+        waiting, self._waiting = self._waiting, []
+        records = tuple(record for event in waiting if isinstance(event, RecordsAdded) for record in event.records)
+        if records:
+            self._deliver(RecordsAdded(records))
+        statuses = [event for event in waiting if isinstance(event, RunStatus)]
+        for status, following in zip(statuses, [*statuses[1:], None], strict=True):
+            if following is None or following.state is not status.state:
+                self._deliver(status)
+        for snapshot in waiting:
+            if isinstance(snapshot, CodesSnapshot):
+                self._deliver(snapshot)
+
+    def _deliver(self, event: Event) -> None:
+        try:
+            self._handle(event)
+        except Exception:
+            # One event that cannot be shown must not cost the ones behind it.
+            sys.excepthook(*sys.exc_info())

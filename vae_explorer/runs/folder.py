@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from vae_explorer import resource_files
 from vae_explorer.config import RunConfig
+from vae_explorer.data.catalog import is_path
 from vae_explorer.data.image_data import ImageData
 from vae_explorer.errors import RunError, UsageError, VaeExplorerError
 from vae_explorer.runs.checkpoints import CheckpointEntry, CheckpointStore
@@ -64,8 +65,12 @@ class RunFolder:
     def create(
         cls, path: Path | str, *, config: RunConfig, data: ImageData, device: str, parent: str | None = None
     ) -> RunFolder:
-        """Begin a run in a new or empty folder; UsageError when it is not empty, RunError when the disk refuses."""
+        """Begin a run in a new or empty folder; UsageError when it is not empty, RunError when the disk refuses.
+
+        A data set given by a path is noted by its absolute path, so that the run can be repeated from anywhere.
+        """
         folder = Path(path).expanduser().absolute()
+        config = _with_absolute_data_path(config)
         manifest = Manifest(
             format=FORMAT_VERSION,
             created=dt.datetime.now().astimezone().isoformat(timespec="seconds"),
@@ -205,6 +210,11 @@ class RunFolder:
                 f"The {what} of the run {self.path} cannot be written ({error.strerror or error}); "
                 "make room or mend the folder, then save again."
             ) from None
+
+
+def _with_absolute_data_path(config: RunConfig) -> RunConfig:
+    name = config.data.name
+    return config.with_values({"data.name": str(Path(name).expanduser().absolute())}) if is_path(name) else config
 
 
 def _is_read_only(path: Path) -> bool:

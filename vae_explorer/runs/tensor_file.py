@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vae_explorer.atomic_files import replacing
+from vae_explorer.data.memory import free_memory_bytes
 from vae_explorer.errors import RunError
 
 AnyArray = NDArray[Any]
@@ -76,13 +77,12 @@ def read_tensors(path: Path) -> tuple[dict[str, AnyArray], dict[str, str]]:
     try:
         with path.open("rb") as file:
             header = _checked_header(file, path)
+            _check_memory(header, path)
             arrays = {entry.name: _read_entry(file, entry, header.data_start) for entry in header.entries}
     except OSError as error:
         raise RunError(f"{path} cannot be read ({error.strerror}).") from None
     except EOFError:
         raise RunError(f"{path} became shorter while it was read; read it again when nobody writes it.") from None
-    except MemoryError:
-        raise RunError(f"{path} holds more numbers than this machine has memory for.") from None
     return arrays, header.metadata
 
 
@@ -138,6 +138,17 @@ def _check_cover(entries: list[TensorEntry], n_bytes: int, path: Path) -> None:
         position = entry.end
     if position != n_bytes:
         raise _damaged(path, f"its header describes {position:,} bytes of arrays and {n_bytes:,} follow it")
+
+
+def _check_memory(header: TensorHeader, path: Path) -> None:
+    """A sparse file can back any size with nothing: ask for the memory before taking it."""
+    needed = header.entries[-1].end if header.entries else 0
+    free = free_memory_bytes()
+    if needed > free:
+        raise RunError(
+            f"{path} holds {needed / 2**30:,.1f} GiB and {free / 2**30:,.1f} GiB of memory are free; "
+            "free some, or use a machine with more."
+        )
 
 
 def _damaged(path: Path, found: str) -> RunError:

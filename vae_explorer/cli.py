@@ -152,7 +152,7 @@ def _add_tour(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("path", metavar="RUN", help="the folder of a run")
+    parser.add_argument("run", metavar="RUN", help="the folder of a run")
     parser.add_argument(
         "--checkpoint", type=_checkpoint, metavar="last|best|STEP", help="which weights (default: last)"
     )

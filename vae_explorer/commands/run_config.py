@@ -1,0 +1,41 @@
+"""From the options of `train` to a configuration: preset or file first, then each option in order."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from vae_explorer.config import RunConfig, parse_assignment, read_config_file
+from vae_explorer.data.catalog import is_path
+from vae_explorer.resource_files import preset_path
+
+
+def config_from(args: argparse.Namespace) -> RunConfig:
+    """Build the configuration: --config, then --dataset, --set, --epochs or --steps, --seed, --device override.
+
+    A data path becomes absolute, so that the run finds its images from anywhere. Raises ConfigError, UsageError,
+    and DataError for a configuration file that cannot be read.
+    """
+    config = RunConfig() if args.config is None else read_config_file(config_path(args.config))
+    values: dict[str, Any] = {}
+    if args.dataset is not None:
+        values["data.name"] = args.dataset
+    values.update(parse_assignment(text) for text in args.assignments)
+    if args.epochs is not None:
+        values.update({"train.epochs": args.epochs, "train.steps": None})
+    for key, value in (("train.steps", args.steps), ("train.seed", args.seed), ("train.device", args.device)):
+        if value is not None:
+            values[key] = value
+    config = config.with_values(values)
+    return config.with_values({"data.name": absolute_data_name(config.data.name)})
+
+
+def config_path(text: str) -> Path:
+    """Return the file that --config means: a preset by name, or a path where there is a slash or a suffix."""
+    return Path(text).expanduser() if is_path(text) else preset_path(text)
+
+
+def absolute_data_name(name: str) -> str:
+    """Return a data set's name as it is, and a path as an absolute one."""
+    return str(Path(name).expanduser().absolute()) if is_path(name) else name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 
 from vae_explorer.commands.console import write_json, write_line
 from vae_explorer.data.catalog import describe_datasets
@@ -13,9 +14,15 @@ def run(args: argparse.Namespace) -> int:
     rows = describe_datasets()
     if args.is_json:
         write_json(rows)
-        return 0
-    for row in rows:
-        shape = "x".join(str(side) for side in row["shape"])
-        state = "here" if row["available"] else "to be fetched"
-        write_line(f"{row['name']:<15} {row['images']:>7,} images {shape:<9} {state:<14} {row['title']}")
+    else:
+        for row in rows:
+            write_line(_line(row))
     return 0
+
+
+def _line(row: Mapping[str, object]) -> str:
+    shape, images = row["shape"], row["images"]
+    size = f"{images:,} images" if isinstance(images, int) else ""
+    sides = "x".join(map(str, shape)) if isinstance(shape, tuple) else ""
+    state = "here" if row["available"] else "to be fetched"
+    return f"{row['name']:<15} {size:>15}  {sides:<8} {state:<14} {row['title']}, {row['where']}"

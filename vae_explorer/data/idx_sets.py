@@ -50,7 +50,12 @@ def find_idx_folder(folder: Path) -> Path | None:
     return None
 
 
-def read_idx_folder(folder: Path, *, side: int | None, watcher: Watcher) -> RawImages:
+def is_idx_name(path: Path) -> bool:
+    """Whether a file is named as the IDX files of MNIST are: ...images-idx3-ubyte, ...labels.idx1-ubyte.gz."""
+    return _kind(path) is not None
+
+
+def read_idx_folder(folder: Path, *, title: str, side: int | None, watcher: Watcher) -> RawImages:
     """Read the IDX set of a folder: train and test where both lie there, else its one pair."""
     parts: dict[str, list[Path]] = {"train": [], "test": [], "": []}
     for path in image_files_of(folder):
@@ -59,7 +64,7 @@ def read_idx_folder(folder: Path, *, side: int | None, watcher: Watcher) -> RawI
         names = ", ".join(path.name for files in parts.values() for path in files)
         raise bad_file(folder, f"several IDX sets ({names})", "one training and one test file", FOLDER_ADVICE)
     files = [path for split in ("train", "test", "") for path in parts[split]]
-    return _read_pairs(files, title=folder.name, path=folder, side=side, watcher=watcher)
+    return _read_pairs(files, title=title, path=folder, side=side, watcher=watcher)
 
 
 def read_idx_file(path: Path, *, side: int | None, watcher: Watcher) -> RawImages:

@@ -80,5 +80,5 @@ class JobQueue:
 
 def _export_slices(job: Export, model: Any, data: ImageData) -> Slices[JobDone]:
     result = yield from picture_slices(model, data, job.recipe)
-    write_export(job.path, result, result.recipe, overwrite=True)
+    write_export(job.path, result, overwrite=True)
     return JobDone(job.job, job.path, model.step)

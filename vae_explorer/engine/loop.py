@@ -5,8 +5,11 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from vae_explorer.data.image_data import ImageData
 from vae_explorer.engine import messages as m
 from vae_explorer.engine.failures import failed
 from vae_explorer.engine.jobs import JobQueue
@@ -16,6 +19,7 @@ from vae_explorer.engine.pacing import Clock
 from vae_explorer.engine.reader import REFRESH_S, Reader
 from vae_explorer.engine.run_control import RunControl
 from vae_explorer.engine.serve import answer
+from vae_explorer.engine.showcase import Showcase
 from vae_explorer.engine.views import LiveViews
 from vae_explorer.errors import UsageError, VaeExplorerError
 from vae_explorer.runs.folder import RunFolder
@@ -23,12 +27,29 @@ from vae_explorer.training.session import TrainingSession
 
 log = logging.getLogger(__name__)
 
+NO_MODEL = "There is no model to do that with; open a run or make a new one first."
+
+
+@dataclass(frozen=True)
+class _Open:
+    """What belongs to the run that is open."""
+
+    run: RunControl
+    views: LiveViews
+    showcase: Showcase
+
+    @property
+    def is_working(self) -> bool:
+        """Whether a turn would find something to do."""
+        return self.run.is_running or self.views.has_work(is_running=False) or self.showcase.has_work
+
 
 class EngineLoop:
     """Owns everything that is torch, in the one thread that calls `run` (or `turn` again and again).
 
     sessions: what builds sessions, `TrainingSession` itself or a fake with its `new` and `resume`.
     is_watched: whether anybody looks on, so that snapshots of the codes are worth their time.
+    n_turns: turns so far; error: what the last command or turn that failed ended with.
     """
 
     def __init__(
@@ -43,15 +64,19 @@ class EngineLoop:
         self._mailbox, self._outbox, self._clock = mailbox, outbox, clock
         self._sessions, self._is_watched = sessions, is_watched
         self._commands: deque[m.Command] = deque()
-        self._run: RunControl | None = None
-        self._views: LiveViews | None = None
+        self._open: _Open | None = None
         self._jobs = JobQueue(outbox, clock=clock)
         self._reader = Reader(mailbox, outbox)
         self._refreshed_s = 0.0
         self.n_turns = 0
         self.is_over = False
         self.error: Exception | None = None
-        """What the last failed command or turn ended with."""
+
+    @property
+    def has_work(self) -> bool:
+        """Whether the next turn would do something without any mail."""
+        has_open_work = self._open is not None and not self._has_failed and self._open.is_working
+        return bool(self._commands) or self._jobs.has_work or has_open_work
 
     def run(self) -> None:
         """Serve until ShutDown, then leave no thread behind."""
@@ -60,7 +85,7 @@ class EngineLoop:
 
     def turn(self) -> None:
         """Take the mail and do one round of everything; blocks while there is nothing to do."""
-        if not self._has_work():
+        if not self.has_work:
             self._mailbox.wait()
         self.n_turns += 1
         mail = self._mailbox.take_all()
@@ -76,14 +101,6 @@ class EngineLoop:
 
     # ---- a turn's parts -------------------------------------------------------------------------------------------
 
-    def _has_work(self) -> bool:
-        return bool(
-            self._commands
-            or self._jobs.has_work
-            or (self._run is not None and self._run.is_running)
-            or (self._views is not None and self._views.has_work(is_running=False))
-        )
-
     def _apply_commands(self) -> None:
         """Apply all commands in order; one that fails says so, the others are applied all the same."""
         while self._commands and not self.is_over:
@@ -96,59 +113,58 @@ class EngineLoop:
 
     def _serve(self, requests: tuple[m.Request, ...]) -> None:
         for request in requests:
-            if self._run is None or self._views is None:
-                self._outbox.put(
-                    m.RequestFailed(request.channel, request.id, "There is no model yet; open or make one.")
-                )
+            if self._open is None or self._has_failed:
+                self._outbox.put(m.RequestFailed(request.channel, request.id, NO_MODEL))
             elif is_small(request):
-                session = self._run.session
-                self._outbox.put(answer(request, session, self._run.data, session.config.model.latent_dim))
+                run = self._open.run
+                self._outbox.put(answer(request, run.session, run.data))
             else:
-                self._views.ask(request)
+                self._open.views.ask(request)
 
     def _take_jobs(self, jobs: tuple[m.Job | m.CancelJob, ...]) -> None:
         for job in jobs:
             if isinstance(job, m.CancelJob):
                 self._jobs.cancel(job.job)
-            elif self._run is None or self._views is None:
-                self._outbox.put(m.JobFailed(job.job, "There is no model yet; open or make one."))
+            elif self._open is None or self._has_failed:
+                self._outbox.put(m.JobFailed(job.job, NO_MODEL))
             else:
-                self._jobs.add(job, self._views.frozen, self._run.data)
+                self._jobs.add(job, self._open.views.frozen, self._open.run.data)
 
     def _work(self) -> None:
-        run, views = self._run, self._views
-        if run is None or views is None:
-            return
-        if run.is_running:
-            run.train_slice()
-            if not run.is_running:
-                views.settle()
-        self._keep_reader()
+        """A slice of training, then of jobs, of live views, and of what is kept for the next look at the run."""
         if self._jobs.has_work:
             self._jobs.work()
+        if self._open is None or self._has_failed:
+            return
+        run, views, showcase = self._open.run, self._open.views, self._open.showcase
+        if run.is_running:
+            showcase.interrupt()
+            run.train_slice()
+        self._keep_reader(run, views)
         views.work(is_running=run.is_running)
+        showcase.work()
         run.tend()
 
-    def _keep_reader(self) -> None:
+    def _keep_reader(self, run: RunControl, views: LiveViews) -> None:
         """Where a step takes long, let the reader answer, from a copy that is refreshed between steps."""
-        run, views = self._run, self._views
-        assert run is not None
-        assert views is not None
         if not (run.is_running and run.step_clock.is_slow):
             self._reader.turn_off()
         elif not self._reader.is_on or self._clock() - self._refreshed_s >= REFRESH_S:
+            self._reader.turn_on(views.frozen, run.data)
             self._refreshed_s = self._clock()
-            self._reader.turn_on(views.frozen, run.data, run.session.config.model.latent_dim)
+
+    @property
+    def _has_failed(self) -> bool:
+        return self._open is not None and self._open.run.state is m.EngineState.FAILED
 
     def _fail(self, error: Exception) -> None:
         """Say what failed, stand still, and go on serving: NewRun and OpenRun begin anew."""
-        log.exception("a turn of the engine failed")
+        log.error("a turn of the engine failed", exc_info=error)
         self.error = error
         self._outbox.put(failed(error, "a turn of the engine"))
         self._reader.turn_off()
-        if self._run is not None:
-            self._run.give_up()
-            self._views = None
+        if self._open is not None:
+            self._open.run.give_up()
 
     # ---- commands -------------------------------------------------------------------------------------------------
 
@@ -160,10 +176,10 @@ class EngineLoop:
                 self._open_run(command)
             case m.ShutDown():
                 self._shut_down()
-            case _ if self._run is None or self._views is None:
-                raise UsageError("There is no model yet; open a run or make a new one first.")
+            case _ if self._open is None or self._has_failed:
+                raise UsageError(NO_MODEL)
             case _:
-                self._steer(self._run, command)
+                self._steer(self._open.run, command)
 
     def _steer(self, run: RunControl, command: m.Command) -> None:
         match command:
@@ -182,38 +198,41 @@ class EngineLoop:
 
     def _new_run(self, command: m.NewRun) -> None:
         session = self._sessions.new(command.config, command.data)
-        self._replace(RunControl(session, command.data, command.run_path, self._outbox, **self._surroundings))
+        self._replace(session, command.data, command.run_path)
 
     def _open_run(self, command: m.OpenRun) -> None:
         folder = RunFolder.open(command.path)
-        if self._run is not None and self._run.keeper.path == folder.path:
+        if self._open is not None and self._open.run.keeper.path == folder.path:
             self._close_run()
         session = self._sessions.resume(folder, command.data)
-        run = RunControl(session, command.data, command.fork_path, self._outbox, source=folder, **self._surroundings)
-        notes = session.notes
-        if folder.device != session.device:
-            notes = (*notes, f"Trained on {folder.device}, opened on {session.device}: going on is not bit-exact.")
-        self._replace(run, notes)
+        self._replace(session, command.data, command.fork_path, source=folder)
 
-    @property
-    def _surroundings(self) -> dict[str, Any]:
-        return {"clock": self._clock, "on_written": self._mailbox.poke}
-
-    def _replace(self, run: RunControl, notes: tuple[str, ...] = ()) -> None:
+    def _replace(self, session: Any, data: ImageData, path: Path, *, source: RunFolder | None = None) -> None:
+        """Leave the open run for another."""
         self._close_run()
-        self._run = run
-        self._views = LiveViews(run.session, run.data, self._outbox, clock=self._clock)
-        run.announce(notes)
+        clock = self._clock
+        run = RunControl(session, data, path, self._outbox, clock=clock, on_written=self._mailbox.poke, source=source)
+        showcase = Showcase(run.keeper, data, session.target_step, clock=clock)
+        views = LiveViews(session, data, self._outbox, showcase=showcase, is_watched=self._is_watched, clock=clock)
+        self._open = _Open(run, views, showcase)
+        run.announce()
 
     def _close_run(self) -> None:
         """Save and leave the open run."""
         self._reader.turn_off()
         self._jobs.cancel_all()
-        run, self._run, self._views = self._run, None, None
-        if run is not None:
-            run.close()
+        closing, has_failed = self._open, self._has_failed
+        self._open = None
+        if closing is None:
+            return
+        try:
+            if not has_failed:
+                closing.showcase.finish(closing.views.frozen)
+        finally:
+            closing.run.close()
 
     def _shut_down(self) -> None:
+        """Save, and end every thread whatever happens on the way."""
         self.is_over = True
         try:
             self._close_run()

@@ -187,7 +187,7 @@ class RunStatus:
 
 @dataclass(frozen=True)
 class RunOpened:
-    """A session was built (NewRun, OpenRun). `records` is the log up to the checkpoint; read-only runs fork to train."""
+    """A session was built (NewRun, OpenRun). `records`: the log up to the checkpoint; read-only runs fork to train."""
 
     config: RunConfig
     run_path: Path

@@ -23,13 +23,13 @@ class Reader:
         self._mailbox, self._outbox = mailbox, outbox
         self._thread: threading.Thread | None = None
         self._is_ready = threading.Event()
-        self._source: tuple[Any, ImageData, int] | None = None
+        self._source: tuple[Any, ImageData] | None = None
         self.is_on = False
         """Whether small requests are left to the reader."""
 
-    def turn_on(self, model: Any, data: ImageData, latent_dim: int) -> None:
+    def turn_on(self, model: Any, data: ImageData) -> None:
         """Answer from `model`, a frozen copy, from now on; starts the thread when it is first needed."""
-        self._source = (model, data, latent_dim)
+        self._source = (model, data)
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="vae-explorer reader", daemon=True)
             self._start()

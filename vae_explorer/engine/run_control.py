@@ -55,19 +55,18 @@ class RunControl:
         """Whether the loop is to train."""
         return self.state is EngineState.RUNNING
 
-    def announce(self, notes: tuple[str, ...] = ()) -> None:
+    def announce(self) -> None:
         """Tell the window that this run is open now."""
         session, source = self.session, self._source
-        records = () if source is None else tuple(source.read_records(up_to_step=session.step))
         self._outbox.put(
             RunOpened(
                 config=session.config,
                 run_path=self.keeper.path,
                 step=session.step,
                 is_read_only=source is not None and source.is_read_only,
-                records=records,
+                records=() if source is None else tuple(source.iter_records(up_to_step=session.step)),
                 n_parameters=session.n_parameters,
-                notes=notes,
+                notes=session.notes,
             )
         )
         self.publish_status()

@@ -47,17 +47,17 @@ class Looker(Protocol):
         """Return posterior, reconstructions and figures of images by index."""
 
 
-def answer(request: Request, model: Looker, data: ImageData, latent_dim: int) -> Answer:
+def answer(request: Request, model: Looker, data: ImageData) -> Answer:
     """Answer a small request; a failure becomes RequestFailed."""
-    return drain(answer_slices(request, model, data, latent_dim))
+    return drain(answer_slices(request, model, data))
 
 
-def answer_slices(request: Request, model: Any, data: ImageData, latent_dim: int) -> Slices[Answer]:
+def answer_slices(request: Request, model: Any, data: ImageData) -> Slices[Answer]:
     """Answer a request in slices of SMALL_BATCH codes; a failure becomes RequestFailed."""
     try:
         match request:
             case Decode():
-                return (yield from _decode(request, model, latent_dim))
+                return (yield from _decode(request, model, model.config.model.latent_dim))
             case Encode():
                 return (yield from _encode(request, model, len(data)))
             case Render():
@@ -117,7 +117,7 @@ def _render(request: Render, model: Any, data: ImageData) -> Slices[Answer]:
     result = yield from picture_slices(model, data, request.recipe)
     if result.picture is None:
         raise UsageError(f"A table of {request.recipe.what} cannot be shown as a picture; export it as .csv or .npz.")
-    codes = result.arrays.get("codes")
+    codes = result.arrays.get("z")
     return Rendered(
         request.channel, request.id, model.step, request.recipe, read_only(result.picture),
         read_only(result.arrays["tiles"]), None if codes is None else read_only(codes),

@@ -9,6 +9,7 @@ from vae_explorer.engine.messages import Answer, CodesSnapshot, Request
 from vae_explorer.engine.outbox import Outbox
 from vae_explorer.engine.pacing import SLICE_S, Clock, TokenBucket
 from vae_explorer.engine.serve import Slices, answer_slices
+from vae_explorer.engine.showcase import Showcase
 from vae_explorer.engine.snapshots import SAMPLE_SIZE, live_sample, snapshot_slices
 
 SNAPSHOT_EVERY_S = 0.1
@@ -21,8 +22,11 @@ class LiveViews:
     While it trains, a token bucket holds the cost to a share of the time; paused, it works as long as there is work.
     """
 
-    def __init__(self, session: Any, data: ImageData, outbox: Outbox, *, clock: Clock) -> None:
+    def __init__(
+        self, session: Any, data: ImageData, outbox: Outbox, *, showcase: Showcase, is_watched: bool, clock: Clock
+    ) -> None:
         self._session, self._data, self._outbox, self._clock = session, data, outbox, clock
+        self._showcase, self._is_watched = showcase, is_watched
         self._bucket = TokenBucket(clock=clock)
         self._waiting: dict[str, Request] = {}
         self._question: Slices[Answer] | None = None
@@ -31,7 +35,8 @@ class LiveViews:
         self._sample = live_sample(len(data))
         self._next_s = 0.0
         self._frozen: Any = None
-        self._wants_complete = True
+        self._snapshot_model: Any = None
+        self._is_snapshot_large = False
         self.latest: CodesSnapshot | None = None
         """The newest finished snapshot."""
 
@@ -46,10 +51,6 @@ class LiveViews:
         """Queue a large question; the newest of its channel is worked, after the one that is under way."""
         self._waiting.pop(request.channel, None)
         self._waiting[request.channel] = request
-
-    def settle(self) -> None:
-        """Training stands still: show this step's codes of the sample, then of all images."""
-        self._snapshot, self._next_s = None, 0.0
 
     def has_work(self, *, is_running: bool) -> bool:
         """Whether `work` would do something (running: if the budget allows)."""
@@ -81,9 +82,7 @@ class LiveViews:
     def _work_question(self) -> None:
         if self._question is None:
             channel = next(iter(self._waiting))
-            self._question = answer_slices(
-                self._waiting.pop(channel), self.frozen, self._data, self._session.config.model.latent_dim
-            )
+            self._question = answer_slices(self._waiting.pop(channel), self.frozen, self._data)
         try:
             next(self._question)
         except StopIteration as end:
@@ -91,6 +90,8 @@ class LiveViews:
             self._outbox.put(end.value)
 
     def _work_snapshot(self, *, is_running: bool) -> None:
+        if is_running and self._is_snapshot_large:
+            self._snapshot, self._is_snapshot_large = None, False
         if self._snapshot is None:
             self._snapshot = self._begin_snapshot(is_running=is_running)
             self._next_s = self._clock() + SNAPSHOT_EVERY_S
@@ -100,11 +101,14 @@ class LiveViews:
             self._snapshot = None
             self.latest = end.value
             self._outbox.put(end.value)
+            self._showcase.add(end.value, self._snapshot_model, is_running=is_running)
 
     def _begin_snapshot(self, *, is_running: bool) -> Slices[CodesSnapshot]:
         takes_all = len(self._data) <= SAMPLE_SIZE or (not is_running and self._is_latest_current)
         indices = self._data.indices("all") if takes_all else self._sample
-        return snapshot_slices(self.frozen, indices, is_complete=takes_all)
+        self._is_snapshot_large = len(indices) > len(self._sample)
+        self._snapshot_model = self.frozen
+        return snapshot_slices(self._snapshot_model, indices, is_complete=takes_all)
 
     @property
     def _is_latest_current(self) -> bool:
@@ -113,4 +117,6 @@ class LiveViews:
     def _is_snapshot_due(self, *, is_running: bool) -> bool:
         if self._is_latest_current and (is_running or (self.latest is not None and self.latest.is_complete)):
             return False
-        return not is_running or self._clock() >= self._next_s
+        if not is_running:
+            return True
+        return self._clock() >= self._next_s if self._is_watched else self._showcase.wants_frame(self._session.step)

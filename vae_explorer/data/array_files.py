@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -146,7 +147,9 @@ def _parse(path: Path, name: str | None, stream: IO[bytes]) -> ArrayHeader:
     try:
         version = np.lib.format.read_magic(counter)  # type: ignore[arg-type]
         shape, is_fortran, dtype = read[version](counter)  # type: ignore[arg-type]
-    except (ValueError, KeyError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError):
+        raise  # of the file, not of the header: `reading` says it
+    except Exception as error:  # Python's parser meets hostile headers with errors of many kinds
         reason = re.sub(r"\s+", " ", str(error))[:120]
         raise bad_file(where, f"a header that cannot be read ({reason})", EXPECTED_NPY, "save it again") from None
     if any(size < 0 for size in shape) or dtype.itemsize == 0:

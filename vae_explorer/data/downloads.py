@@ -26,8 +26,8 @@ class _Progress:
         self._n_bytes_before = 0
 
     def update(self, n_bytes: int) -> None:
-        """Count the bytes of the file that is being fetched."""
-        self._n_bytes += n_bytes
+        """Count the bytes of the file that is being fetched; pooch counts its last chunk as a full one."""
+        self._n_bytes = min(self._n_bytes + n_bytes, self.total) if self.total else self._n_bytes + n_bytes
         n_done = self._n_bytes_before + self._n_bytes
         text = f"Fetching {self._known.title}, {n_done / 1e6:,.1f} of {self._known.n_download_bytes / 1e6:,.1f} MB"
         self._watcher.report(n_done / self._known.n_download_bytes, text)

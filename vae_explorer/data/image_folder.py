@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vae_explorer.config import DataConfig
 from vae_explorer.data.folder_listing import EXPECTED, FolderListing, list_folder
@@ -49,12 +50,17 @@ def read_folder(
             read.append(info)
     if not read:
         raise bad_file(folder, f"no picture that can be read ({skipped[0]})", EXPECTED, "mend or replace the files")
+    images = images[: len(read)]
     labels, class_names = _labels(folder, read)
+    notes = _understood(read, class_names, skipped, is_colour, config)
+    if config.colour == "auto" and is_colour and _is_all_grey(images):
+        images = np.ascontiguousarray(images[:, :1])
+        notes.append("saved in colour but grey throughout: read as grey")
     return RawImages(
-        images=images[: len(read)], max_value=255, labels=labels, class_names=class_names,
+        images=images, max_value=255, labels=labels, class_names=class_names,
         provenance=Provenance(
             source="folder", title=folder.resolve().name, path=str(folder.absolute()), skipped=tuple(skipped),
-            understood=tuple(_understood(read, class_names, skipped, is_colour, config)),
+            understood=tuple(notes),
         ),
     )  # fmt: skip
 
@@ -84,7 +90,7 @@ def _check_sizes(infos: list[PictureInfo], side: int | None) -> None:
             )  # fmt: skip
 
 
-def _labels(folder: Path, read: list[PictureInfo]) -> tuple[np.ndarray | None, tuple[str, ...]]:
+def _labels(folder: Path, read: list[PictureInfo]) -> tuple[NDArray[np.int64] | None, tuple[str, ...]]:
     """Return class indices by the sub-folder next to the top, -1 for pictures beside the sub-folders, and the names."""
     parts = [info.path.relative_to(folder).parts for info in read]
     classes = [part[0] if len(part) > 1 else None for part in parts]
@@ -93,6 +99,11 @@ def _labels(folder: Path, read: list[PictureInfo]) -> tuple[np.ndarray | None, t
         return None, ()
     index_of = {name: index for index, name in enumerate(names)}
     return np.array([-1 if name is None else index_of[name] for name in classes], np.int64), tuple(names)
+
+
+def _is_all_grey(images: NDArray[np.uint8]) -> bool:
+    """Whether red, green and blue are the same everywhere; ends at the first image that has a colour."""
+    return all(bool((image == image[:1]).all()) for image in images)
 
 
 def _natural(name: str) -> tuple[int, int, str]:

@@ -32,12 +32,12 @@ _ENCODE_CHUNK = 1024
 
 
 @dataclass(frozen=True)
-class EncodedArrays:
-    """q(z|x), reconstruction and figures of n images; figures in nats per image.
+class SampledFigures:
+    """q(z|x) of n images and figures from draws of it, nats per image.
 
-    loc, scale: (n, latent_dim); scale is zero for an autoencoder. kl: closed form, (n,). distortion: mean over
-    the draws of q, (n,). elbo = -(distortion + kl). elbo_mc_se: its Monte Carlo standard error, (n,). For an autoencoder elbo
-    and kl are NaN, kl_per_dim is None and elbo_mc_se zero. reconstructions: (n, C, H, W), p(x|z) at the mean of q.
+    loc, scale: (n, latent_dim); scale is zero for an autoencoder. kl: closed form, (n,), and by dimension, (n,
+    latent_dim). distortion: mean over the draws, (n,). elbo = -(distortion + kl). elbo_mc_se: its standard error by the
+    draws, (n,), NaN for a single draw. An autoencoder has NaN in elbo, kl and elbo_mc_se, None as kl_per_dim.
     """
 
     indices: Indices
@@ -48,6 +48,12 @@ class EncodedArrays:
     kl: Array
     distortion: Array
     elbo_mc_se: Array
+
+
+@dataclass(frozen=True)
+class EncodedArrays(SampledFigures):
+    """Figures of n images with their reconstructions (n, C, H, W): p(x|z) at the mean of q."""
+
     reconstructions: Array
 
 
@@ -64,27 +70,19 @@ class CodesArrays:
     kl_per_dim: Array | None
 
 
-@dataclass(frozen=True)
-class SampledFigures:
-    """q(z|x) of n images and the moments of -log p(x|z) over K draws of it: arrays (n, latent_dim) and (n,)."""
-
-    loc: Array
-    scale: Array
-    kl_per_dim: Array | None
-    distortion: Array
-    distortion_mc_se: Array
-    """Standard error over the K draws, nats; NaN for K = 1, zero for an autoencoder."""
-
-
 class ModelReader:
     """Answers questions about a model at one step, from images that lie on its device.
 
-    step: updates that made the weights. Every answer is made of NumPy arrays of its own. Randomness comes from the
-    seeds that are passed, so that the same question to the same weights has the same answer.
+    step: updates that made the weights; run_name: of the run folder, where there is one. Every answer is made of
+    NumPy arrays of its own. Randomness comes from the seeds that are passed, so that the same question to the same
+    weights has the same answer.
     """
 
-    def __init__(self, *, step: int, config: RunConfig, model: Model, pixels: Pixels) -> None:
+    def __init__(
+        self, *, step: int, config: RunConfig, model: Model, pixels: Pixels, run_name: str | None = None
+    ) -> None:
         self.step = step
+        self.run_name = run_name
         self.config = config
         self.model = model
         self.pixels = pixels
@@ -109,18 +107,16 @@ class ModelReader:
             images[first : first + DECODE_CHUNK] = _image(self.model.likelihood(codes), generator).cpu().numpy()
         return images
 
-    @torch.no_grad()
     def encode(
         self, indices: Indices, *, samples: int = SAMPLES, seed: int = 0, draw_seed: int | None = None
     ) -> EncodedArrays:
-        """Return q(z|x), reconstructions and figures, from `samples` draws an image, of images by index (n,)."""
-        figures = self.sampled_figures(indices, samples=samples, seed=seed)
-        kl = _kl(figures.kl_per_dim, like=figures.distortion)
-        return EncodedArrays(
-            indices=np.array(indices, dtype=np.int64), loc=figures.loc, scale=figures.scale,
-            kl_per_dim=figures.kl_per_dim, elbo=-(figures.distortion + kl), kl=kl, distortion=figures.distortion,
-            elbo_mc_se=figures.distortion_mc_se, reconstructions=self.decode(figures.loc, draw_seed=draw_seed),
-        )  # fmt: skip
+        """Return figures as `figures` does, and reconstructions: means of p(x|z), or draws of it by `draw_seed`."""
+        figures = self.figures(indices, samples=samples, seed=seed)
+        return EncodedArrays(**vars(figures), reconstructions=self.decode(figures.loc, draw_seed=draw_seed))
+
+    def images(self, indices: Indices, *, seed: int = 0) -> Array:
+        """Return images by index as the model sees them, (n, C, H, W); `seed` is for dynamic binarisation."""
+        return self.pixels.take_seeded(indices, seed).cpu().numpy()
 
     @torch.no_grad()
     def codes(self, indices: Indices) -> CodesArrays:
@@ -139,22 +135,26 @@ class ModelReader:
         )  # fmt: skip
 
     @torch.no_grad()
-    def sampled_figures(self, indices: Indices, *, samples: int, seed: int) -> SampledFigures:
-        """Return figures from `samples` draws of q(z|x) of each image by index (n,).
+    def figures(self, indices: Indices, *, samples: int = SAMPLES, seed: int = 0) -> SampledFigures:
+        """Return q(z|x) and figures from `samples` draws of it, of images by index (n,).
 
         An image's noise depends on (seed, index) alone, not on the images that are asked with it.
         """
+        draws = 1 if self.is_autoencoder else samples
         parts = [
-            self._sample_chunk(part, samples=samples, seed=seed)
-            for part in _chunks(indices, max(1, _ENCODE_CHUNK // samples))
+            self._sample_chunk(part, samples=draws, seed=seed)
+            for part in _chunks(indices, max(1, _ENCODE_CHUNK // draws))
         ]
+        distortion = _joined([-log_likelihood.mean(0) for _, _, log_likelihood in parts])
+        kl_per_dim = _joined_or_none([kl_per_dim for _, kl_per_dim, _ in parts])
+        kl = _kl(kl_per_dim, like=distortion)
         return SampledFigures(
+            indices=np.array(indices, dtype=np.int64),
             loc=_joined([posterior.loc for posterior, _, _ in parts]),
             scale=_joined([posterior.scale for posterior, _, _ in parts]),
-            kl_per_dim=_joined_or_none([kl_per_dim for _, kl_per_dim, _ in parts]),
-            distortion=_joined([-log_likelihood.mean(0) for _, _, log_likelihood in parts]),
-            distortion_mc_se=_joined([_standard_error(log_likelihood) for _, _, log_likelihood in parts]),
-        )
+            kl_per_dim=kl_per_dim, elbo=-(distortion + kl), kl=kl, distortion=distortion,
+            elbo_mc_se=_joined([_standard_error(log_likelihood) for _, _, log_likelihood in parts]),
+        )  # fmt: skip
 
     def _sample_chunk(self, indices: Indices, *, samples: int, seed: int) -> tuple[Posterior, Tensor | None, Tensor]:
         """Return posterior, kl_per_dim (B, latent_dim) and log p(x|z) (K, B), at most _ENCODE_CHUNK codes at once."""
@@ -184,7 +184,11 @@ class FrozenModel(ModelReader):
     def of(cls, reader: ModelReader) -> Self:
         """Copy the weights of another reader; the images, which never change, are shared."""
         model = copy.deepcopy(reader.model).requires_grad_(False)
-        return cls(step=reader.step, config=reader.config, model=model, pixels=reader.pixels)
+        return cls(step=reader.step, config=reader.config, model=model, pixels=reader.pixels, run_name=reader.run_name)
+
+    def frozen(self) -> Self:
+        """Return itself: it stands still already."""
+        return self
 
 
 def _image(likelihood: Likelihood, generator: torch.Generator | None) -> Tensor:

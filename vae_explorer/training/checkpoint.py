@@ -40,4 +40,6 @@ def open_frozen(
     model = build_model(run.config, data.shape, data.max_value).to(place).requires_grad_(False)
     copy_into({f"model.{name}": parameter for name, parameter in model.named_parameters()}, arrays)
     step = SessionMeta.read(meta).step
-    return FrozenModel(step=step, config=run.config, model=model, pixels=Pixels(data, run.config, place))
+    return FrozenModel(
+        step=step, config=run.config, model=model, pixels=Pixels(data, run.config, place), run_name=run.name
+    )

@@ -57,7 +57,7 @@ class TrainingSession:
     step: updates done. target_step: where the run is to end; the session itself does not stop there.
     is_diverged: whether the last update asked for was refused; the weights are those of `step`, all finite.
     time_s: seconds of training since the run's beginning, pauses left out.
-    notes: sentences for people about how this session came to be.
+    notes: sentences for people about how this session came to be. run_name: of its folder, for what is exported.
     """
 
     def __init__(self, config: RunConfig, data: ImageData, *, device: torch.device) -> None:
@@ -70,6 +70,7 @@ class TrainingSession:
         self.is_diverged = False
         self.time_s = 0.0
         self.notes: tuple[str, ...] = ()
+        self.run_name: str | None = None
         self.model = build_model(config, data.shape, data.max_value).to(device)
         self.n_parameters = sum(parameter.numel() for parameter in self.model.parameters())
         self._n_train = len(indices)
@@ -110,6 +111,7 @@ class TrainingSession:
         arrays, meta = run.read_checkpoint(run.find_checkpoint(checkpoint))
         session = cls.new(run.config, data, device=device)
         session.load(arrays, meta)
+        session.run_name = run.name
         return session
 
     # ---- what it is -------------------------------------------------------------------------------------------------
@@ -284,7 +286,7 @@ class TrainingSession:
 
     def _looking(self) -> ModelReader:
         self._settle()
-        self._reader.step = self.step
+        self._reader.step, self._reader.run_name = self.step, self.run_name
         return self._reader
 
     # ---- state ------------------------------------------------------------------------------------------------------

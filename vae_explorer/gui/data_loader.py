@@ -34,6 +34,14 @@ class LoadedRun:
     data: ImageData
 
 
+def read_run(
+    path: Path, *, progress: Report | None = None, is_cancelled: Callable[[], bool] | None = None
+) -> LoadedRun:
+    """Read a run folder and its images in the calling thread; VaeExplorerError when either cannot be read."""
+    folder = RunFolder.open(path)
+    return LoadedRun(folder, open_data(folder.config.data, progress=progress, is_cancelled=is_cancelled))
+
+
 class DataLoader(QObject):
     """One load and one preview at a time: a new one cancels the one before, whose answer is then never given.
 
@@ -86,8 +94,7 @@ class DataLoader(QObject):
         """Read a run folder and its images; answered by `run_loaded`, `failed` or `cancelled`."""
 
         def work(report: Report, is_cancelled: Callable[[], bool]) -> LoadedRun:
-            folder = RunFolder.open(path)
-            return LoadedRun(folder, open_data(folder.config.data, progress=report, is_cancelled=is_cancelled))
+            return read_run(path, progress=report, is_cancelled=is_cancelled)
 
         self._start("load", work, self.run_loaded.emit, self.failed.emit)
 

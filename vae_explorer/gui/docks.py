@@ -1,0 +1,97 @@
+"""Where the panels lie: the latent map in the middle, everything else serves it in docks around."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PySide6.QtCore import QObject, Qt
+from PySide6.QtWidgets import QDockWidget, QMainWindow, QWidget
+
+from vae_explorer.gui.controller import ModelController
+from vae_explorer.gui.panels.curves import CurvesPanel
+from vae_explorer.gui.panels.gallery import GalleryPanel
+from vae_explorer.gui.panels.here import HerePanel
+from vae_explorer.gui.panels.interpolation import InterpolationPanel
+from vae_explorer.gui.panels.latent_map import LatentMapPanel
+from vae_explorer.gui.panels.run import RunPanel
+
+Area = Qt.DockWidgetArea
+
+SIDE_SHARE = {"run": 0.22, "here": 0.21}
+"""Widths of the side docks, of the window's."""
+FOOT_SHARE = 0.34
+"""Height of the docks at the foot, of the window's."""
+CURVES_SHARE = 0.45
+
+
+@dataclass(frozen=True)
+class Panels:
+    """Every panel of the window."""
+
+    run: RunPanel
+    map: LatentMapPanel
+    here: HerePanel
+    curves: CurvesPanel
+    interpolation: InterpolationPanel
+    gallery: GalleryPanel
+
+
+class Docks(QObject):
+    """Makes the panels and puts all but the map, which is the window's centre, into docks.
+
+    by_name: run, here, curves, interpolation, gallery."""
+
+    def __init__(self, controller: ModelController, window: QMainWindow) -> None:
+        super().__init__(window)
+        self._window = window
+        window.setDockNestingEnabled(True)
+        window.setTabPosition(Area.AllDockWidgetAreas, window.tabPosition(Area.TopDockWidgetArea))
+        for corner in (Qt.Corner.BottomLeftCorner, Qt.Corner.BottomRightCorner):
+            window.setCorner(corner, Area.BottomDockWidgetArea)
+        self.panels = Panels(
+            run=RunPanel(controller), map=LatentMapPanel(controller), here=HerePanel(controller),
+            curves=CurvesPanel(controller), interpolation=InterpolationPanel(controller),
+            gallery=GalleryPanel(controller),
+        )  # fmt: skip
+        self.by_name = {
+            "run": self._dock("run", self.tr("Run"), self.panels.run),
+            "here": self._dock("here", self.tr("Here"), self.panels.here),
+            "curves": self._dock("curves", self.tr("Curves"), self.panels.curves),
+            "interpolation": self._dock("interpolation", self.tr("Interpolation"), self.panels.interpolation),
+            "gallery": self._dock("gallery", self.tr("Gallery"), self.panels.gallery),
+        }
+
+    def _dock(self, name: str, title: str, panel: QWidget) -> QDockWidget:
+        dock = QDockWidget(title, self._window)
+        dock.setObjectName(f"dock_{name}")
+        dock.setWidget(panel)
+        dock.setAllowedAreas(Area.AllDockWidgetAreas)
+        return dock
+
+    def arrange(self) -> None:
+        """Put every dock to its first place and size."""
+        window, docks = self._window, self.by_name
+        for name, area in (
+            ("run", Area.LeftDockWidgetArea),
+            ("here", Area.RightDockWidgetArea),
+            ("curves", Area.BottomDockWidgetArea),
+            ("interpolation", Area.BottomDockWidgetArea),
+            ("gallery", Area.BottomDockWidgetArea),
+        ):
+            docks[name].setFloating(False)
+            window.addDockWidget(area, docks[name])
+            docks[name].show()
+        window.splitDockWidget(docks["curves"], docks["interpolation"], Qt.Orientation.Horizontal)
+        window.tabifyDockWidget(docks["interpolation"], docks["gallery"])
+        docks["interpolation"].raise_()
+        self.share_out()
+
+    def share_out(self) -> None:
+        """Give each dock its share of the window's size as it is now."""
+        width, height = self._window.width(), self._window.height()
+        docks, across, down = self.by_name, Qt.Orientation.Horizontal, Qt.Orientation.Vertical
+        sides = [docks["run"], docks["here"]]
+        self._window.resizeDocks(sides, [round(width * share) for share in SIDE_SHARE.values()], across)
+        self._window.resizeDocks([docks["curves"]], [round(height * FOOT_SHARE)], down)
+        foot = [docks["curves"], docks["interpolation"]]
+        self._window.resizeDocks(foot, [round(width * CURVES_SHARE), round(width * (1 - CURVES_SHARE))], across)

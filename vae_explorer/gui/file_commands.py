@@ -1,0 +1,209 @@
+"""Opening data and runs, and exporting: what the File menu, the run panel, a drop and the command line ask for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+from PySide6.QtCore import QObject, QStandardPaths, QUrl, Slot
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
+
+from vae_explorer.config import DataConfig
+from vae_explorer.data.image_data import ImageData
+from vae_explorer.engine.messages import JobDone, JobFailed
+from vae_explorer.export.recipe import Recipe
+from vae_explorer.gui.controller import ModelController
+from vae_explorer.gui.data_loader import DataLoader, LoadedRun
+from vae_explorer.gui.panels.open_data import OpenDataDialog
+from vae_explorer.gui.widgets.notice_bar import NoticeBar
+from vae_explorer.gui.widgets.task_bar import TaskBar
+from vae_explorer.runs.listing import default_runs_dir, recent_runs
+
+N_RECENT = 12
+RUN_FILE = "run.toml"
+PICTURE_FILTER = "Picture (*.png);;Arrays (*.npz)"
+TABLE_FILTER = "Table (*.csv);;Arrays (*.npz)"
+
+
+class FileCommands(QObject):
+    """Brings the loader, the controller and the person together. Only the file choosers are modal."""
+
+    def __init__(
+        self,
+        window: QWidget,
+        controller: ModelController,
+        loader: DataLoader,
+        *,
+        notices: NoticeBar,
+        tasks: list[TaskBar],
+    ) -> None:
+        """tasks: where loading and exporting show their progress, in this order."""
+        super().__init__(window)
+        self._window, self._controller, self._loader, self._notices = window, controller, loader, notices
+        self._loading, self._exporting = tasks
+        self._jobs: dict[int, Path] = {}
+        loader.loaded.connect(self._on_loaded)
+        loader.run_loaded.connect(self.show_run)
+        loader.failed.connect(self._on_load_failed)
+        loader.cancelled.connect(self._on_load_cancelled)
+        loader.progress.connect(self._loading.set_progress)
+        loader.busy_changed.connect(self._on_busy_changed)
+        self._loading.cancelled.connect(loader.cancel)
+        self._exporting.cancelled.connect(self._cancel_exports)
+        controller.job_progressed.connect(self._on_job_progressed)
+        controller.job_ended.connect(self._on_job_ended)
+
+    # ---- runs and data ----------------------------------------------------------------------------------------------
+
+    @Slot()
+    def new_run(self) -> None:
+        """Build an untrained model from the form, reading its images first where they are not those that are shown."""
+        controller = self._controller
+        if controller.data is not None and controller.draft.data == controller.data_config:
+            controller.new_run(controller.draft, controller.data)
+        else:
+            self.load_data(controller.draft.data)
+
+    @Slot(object)
+    def load_data(self, config: DataConfig) -> None:
+        """Read images, then build an untrained model for them from the form."""
+        self._controller.set_draft(msgspec.structs.replace(self._controller.draft, data=config))
+        self._loading.begin(self.tr("Reading {name} ...").format(name=Path(config.name).name))
+        self._loader.load(config)
+
+    @Slot()
+    def choose_data(self) -> None:
+        """Show the dialog for images of one's own, with nothing chosen yet."""
+        self.preview_data("")
+
+    def preview_data(self, path: str) -> None:
+        """Show the dialog with a preview of the images at a path, before they are loaded."""
+        dialog = OpenDataDialog(self._loader, path, self._window)
+        dialog.accepted_config.connect(self.load_data)
+        dialog.show()
+
+    @Slot()
+    def choose_run(self) -> None:
+        """Ask for a run folder and open it."""
+        chosen = QFileDialog.getExistingDirectory(self._window, self.tr("Open run"), str(default_runs_dir()))
+        if chosen:
+            self.open_run(Path(chosen))
+
+    @Slot(object)
+    def open_run(self, path: Path) -> None:
+        """Read a run folder and its images, then have the engine open it."""
+        self._loading.begin(self.tr("Reading the run {name} ...").format(name=path.name))
+        self._loader.load_run(path)
+
+    @Slot(object)
+    def show_run(self, run: LoadedRun) -> None:
+        """Have the engine open a run that was read."""
+        self._controller.open_run(run.folder.path, run.folder.config, run.data)
+
+    def open_path(self, path: Path) -> None:
+        """Open whatever was dropped: a run folder, or images."""
+        if path.name == RUN_FILE:
+            path = path.parent
+        if (path / RUN_FILE).is_file():
+            self.open_run(path)
+        else:
+            self.preview_data(str(path))
+
+    @Slot()
+    def reveal(self) -> None:
+        """Show the run's folder in the file manager."""
+        opened, status = self._controller.opened, self._controller.status
+        path = (status.run_path if status is not None else None) or (opened.run_path if opened is not None else None)
+        if path is None or not path.is_dir():
+            self._notices.notify(self.tr("This run has no folder yet; one is made when training starts."))
+        elif not QDesktopServices.openUrl(QUrl.fromLocalFile(str(path))):
+            self._notices.notify(self.tr("The run is in {path}.").format(path=path))
+
+    def fill_recent(self, menu: QMenu) -> None:
+        """Offer the newest runs in a menu that is about to be shown."""
+        menu.clear()
+        runs = recent_runs(N_RECENT)
+        for run in runs:
+            action = menu.addAction(run.name.replace("&", "&&"))
+            action.setData(run.path)
+            action.setToolTip(str(run.path))
+        if not runs:
+            menu.addAction(self.tr("none yet")).setEnabled(False)
+
+    # ---- export -----------------------------------------------------------------------------------------------------
+
+    @Slot(object)
+    def export(self, recipe: Recipe) -> None:
+        """Ask where to, and have the engine write it."""
+        is_table = recipe.what == "codes"
+        name = f"{recipe.what}{'.csv' if is_table else '.png'}"
+        folder = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.PicturesLocation)
+        chosen, _ = QFileDialog.getSaveFileName(
+            self._window, self.tr("Export"), str(Path(folder) / name), TABLE_FILTER if is_table else PICTURE_FILTER
+        )
+        if chosen:
+            path = Path(chosen)
+            self.export_to(recipe, path if path.suffix else path.with_suffix(Path(name).suffix))
+
+    def export_to(self, recipe: Recipe, path: Path) -> int:
+        """Have the engine write a recipe to a path; returns the job's number."""
+        self._exporting.begin(self.tr("Exporting {name} ...").format(name=path.name))
+        job = self._controller.export(recipe, path)
+        self._jobs[job] = path
+        return job
+
+    @Slot()
+    def _cancel_exports(self) -> None:
+        for job in self._jobs:
+            self._controller.cancel_job(job)
+
+    @Slot(int, float)
+    def _on_job_progressed(self, job: int, fraction: float) -> None:
+        if job in self._jobs:
+            self._exporting.set_progress(fraction)
+
+    @Slot(object)
+    def _on_job_ended(self, event: JobDone | JobFailed) -> None:
+        path = self._jobs.pop(event.job, None)
+        if path is None:
+            return
+        if not self._jobs:
+            self._exporting.end()
+        if isinstance(event, JobDone):
+            self._notices.notify(self.tr("Written: {path}").format(path=event.path))
+        elif event.is_cancelled:
+            self._notices.notify(self.tr("The export of {name} was cancelled.").format(name=path.name))
+        else:
+            self._notices.notify(event.message, "error")
+
+    # ---- the loader's answers ---------------------------------------------------------------------------------------
+
+    @Slot(object, object)
+    def _on_loaded(self, config: DataConfig, data: ImageData) -> None:
+        self._controller.new_run(msgspec.structs.replace(self._controller.draft, data=config), data)
+        if data.provenance.skipped:
+            n, first = len(data.provenance.skipped), data.provenance.skipped[0]
+            text = self.tr("{n} files were left out, such as: {first}").format(n=n, first=first)
+            self._notices.notify(text, "warning", "\n".join(data.provenance.skipped))
+
+    @Slot(str)
+    def _on_load_failed(self, message: str) -> None:
+        self._restore_draft()
+        self._notices.notify(message, "error")
+
+    @Slot()
+    def _on_load_cancelled(self) -> None:
+        self._restore_draft()
+        self._notices.notify(self.tr("Reading was cancelled; the images are the ones from before."))
+
+    @Slot(bool)
+    def _on_busy_changed(self, is_busy: bool) -> None:
+        if not is_busy:
+            self._loading.end()
+
+    def _restore_draft(self) -> None:
+        """The form goes back to the images that there are, so that Train does what it shows."""
+        shown = self._controller.data_config
+        if shown is not None:
+            self._controller.set_draft(msgspec.structs.replace(self._controller.draft, data=shown))

@@ -1,0 +1,53 @@
+"""What a run folder stores for the first look, as the events that the engine would have sent."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vae_explorer.engine.messages import CodesSnapshot, Decoded, EngineState, RunOpened, RunStatus
+from vae_explorer.gui.controller import ModelController
+from vae_explorer.gui.data_loader import LoadedRun
+from vae_explorer.runs.records import MetricRecord
+from vae_explorer.runs.view import StoredView
+
+
+def show_stored_view(controller: ModelController, run: LoadedRun) -> bool:
+    """Show the codes and the plane that the folder stores; False when it has none of its last checkpoint.
+
+    Costs no torch: this is how the window has something to look at while torch is loading.
+    """
+    view = run.folder.read_view()
+    checkpoints = run.folder.checkpoints()
+    if view is None or not checkpoints or checkpoints[-1].step != view.step:
+        return False
+    opened = RunOpened(
+        config=run.folder.config, run_path=run.folder.path, step=view.step, is_read_only=run.folder.is_read_only,
+        records=tuple(run.folder.read_records(up_to_step=view.step)), n_parameters=0,
+    )  # fmt: skip
+    controller.show_stored(opened, run.data)
+    controller.handle(stored_status(opened, run))
+    controller.handle(stored_codes(view, len(run.data)))
+    plane = Decoded("plane", 0, view.step, view.plane_z, view.plane_unit_images)
+    controller.channel("plane").offer(plane)
+    return True
+
+
+def stored_codes(view: StoredView, n_images: int) -> CodesSnapshot:
+    """Return the stored codes as a snapshot."""
+    return CodesSnapshot(
+        step=view.step, indices=view.indices, loc=view.loc, scale=view.scale, elbo=view.elbo, kl=view.kl,
+        distortion=view.distortion, kl_per_dim=view.kl_per_dim, is_complete=len(np.unique(view.indices)) == n_images,
+    )  # fmt: skip
+
+
+def stored_status(opened: RunOpened, run: LoadedRun) -> RunStatus:
+    """Return the status of a run that stands still; the engine's own follows when it has opened the run."""
+    config, folder = opened.config, run.folder
+    last = next((record for record in reversed(opened.records) if isinstance(record, MetricRecord)), None)
+    return RunStatus(
+        state=EngineState.PAUSED, step=opened.step, target_step=config.train.steps or opened.step,
+        epoch=last.epoch if last else 0.0, steps_per_s=0.0, seconds_left=None, device=folder.device,
+        run_path=folder.path, is_saved=True, learning_rate=last.learning_rate if last else config.train.learning_rate,
+        beta=last.beta if last else config.objective.beta, scale=last.scale if last else None,
+        time_s=last.time_s if last else 0.0,
+    )  # fmt: skip

@@ -1,0 +1,173 @@
+"""The tool bar: act (train, pause, step, stop, reset), steer (beta, learning rate), read (the bound and its terms)."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QSize, Qt, Slot
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolBar, QToolButton, QWidget
+
+from vae_explorer.config import field_spec
+from vae_explorer.engine.messages import EngineState, RunOpened, RunStatus
+from vae_explorer.gui.actions import WindowActions
+from vae_explorer.gui.controller import ModelController
+from vae_explorer.gui.icons import IconName, make_icon
+from vae_explorer.gui.panels.run import duration_text
+from vae_explorer.gui.theme import GRID_PX, current_theme, tabular_font
+from vae_explorer.gui.widgets.figure import Figure
+from vae_explorer.gui.widgets.number_field import NumberField
+from vae_explorer.runs.records import LogRecord, MetricRecord
+
+ICON_NAMES: tuple[IconName, ...] = ("train", "pause", "step", "stop", "reset")
+
+
+class RunToolBar(QToolBar):
+    """Follows the controller: which actions make sense, live values, the newest figures of training."""
+
+    def __init__(self, controller: ModelController, actions: WindowActions, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._controller, self._actions = controller, actions
+        self.setObjectName("run_tool_bar")
+        self.setWindowTitle(self.tr("Tool bar"))
+        self.setMovable(False)
+        self.setIconSize(QSize(2 * GRID_PX, 2 * GRID_PX))
+        self._add_buttons()
+        self.addSeparator()
+        self._beta = self._add_live("objective.beta", self.tr("beta"), step=0.1, factor=None)
+        self._rate = self._add_live("train.learning_rate", self.tr("lr"), step=0.0, factor=1.25)
+        self.addSeparator()
+        self._figures = {
+            "elbo": self._add_figure("elbo", self.tr("ELBO"), self.tr(
+                "Evidence lower bound, nats per image: a lower bound of log p(x); higher is better.")),
+            "kl": self._add_figure("kl", self.tr("KL"), self.tr(
+                "KL[q(z|x) ‖ p(z)], nats per image: how far the codes of an image are from the prior.")),
+            "distortion": self._add_figure("distortion", self.tr("Reconstruction loss"), self.tr(
+                "-E_q log p(x|z), nats per image: what the decoder does not explain; ELBO = -(this + KL).")),
+        }  # fmt: skip
+        self._add_state()
+        self._actions["train"].triggered.connect(controller.press_train)
+        self._actions["pause"].triggered.connect(controller.pause)
+        self._actions["step"].triggered.connect(controller.step_once)
+        self._actions["stop"].triggered.connect(controller.stop)
+        self._actions["reset"].triggered.connect(controller.reset)
+        controller.status_changed.connect(self._on_status)
+        controller.run_opened.connect(self._on_run_opened)
+        controller.records_added.connect(self._on_records)
+        controller.draft_changed.connect(self._show_what_is_possible)
+        self._restyle()
+        self._show_what_is_possible()
+
+    # ---- parts ------------------------------------------------------------------------------------------------------
+
+    def _add_buttons(self) -> None:
+        for name in ICON_NAMES:
+            action = self._actions[name]
+            self.addAction(action)
+            button = self.widgetForAction(action)
+            button.setObjectName(f"tool_{name}")
+            if name == "train" and isinstance(button, QToolButton):
+                button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+
+    def _add_live(self, key: str, name: str, *, step: float, factor: float | None) -> NumberField:
+        spec = field_spec(key)
+        label = QLabel(name)
+        label.setContentsMargins(GRID_PX // 2, 0, GRID_PX // 2, 0)
+        field = NumberField(
+            spec.default, minimum=spec.minimum or 0.0, maximum=spec.maximum or 1e9, step=step, factor=factor
+        )
+        field.setObjectName(f"live_{spec.name}")
+        field.setAccessibleName(spec.label)
+        field.set_help(self.tr("{help} Applies to the next update; arrow keys step.").format(help=spec.help))
+        field.setFixedWidth(field.fontMetrics().horizontalAdvance("0.00000125") + GRID_PX)
+        label.setBuddy(field)
+        live_name = "beta" if key == "objective.beta" else "learning_rate"
+        field.value_changed.connect(lambda value: self._controller.set_live(live_name, value))
+        self.addWidget(label)
+        self.addWidget(field)
+        return field
+
+    def _add_figure(self, name: str, text: str, help_: str) -> Figure:
+        figure = Figure(text)
+        figure.setObjectName(f"figure_{name}")
+        figure.setToolTip(help_)
+        self.addWidget(figure)
+        return figure
+
+    def _add_state(self) -> None:
+        self._state = QLabel()
+        self._state.setObjectName("run_state")
+        self._state.setFont(tabular_font(self._state.font()))
+        self._state.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        # Takes the room that is left and never pushes a button out of sight.
+        self._state.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        holder = QWidget()
+        holder.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        row = QHBoxLayout(holder)
+        row.setContentsMargins(GRID_PX, 0, GRID_PX, 0)
+        row.addWidget(self._state)
+        self.addWidget(holder)
+
+    # ---- what is shown ----------------------------------------------------------------------------------------------
+
+    @Slot(object)
+    def _on_status(self, status: RunStatus) -> None:
+        self._beta.set_value(status.beta)
+        self._rate.set_value(status.learning_rate)
+        self._state.setText(state_text(status))
+        self._state.setToolTip(self._state.text())
+        self._show_what_is_possible()
+
+    @Slot(object)
+    def _on_run_opened(self, event: RunOpened) -> None:
+        for figure in self._figures.values():
+            figure.set_value(None)
+        self._on_records(event.records)
+        self._show_what_is_possible()
+
+    @Slot(object)
+    def _on_records(self, records: tuple[LogRecord, ...]) -> None:
+        for record in reversed(records):
+            if isinstance(record, MetricRecord) and record.split == "train":
+                for name, figure in self._figures.items():
+                    figure.set_value(getattr(record, name))
+                return
+
+    @Slot()
+    def _show_what_is_possible(self) -> None:
+        status, opened = self._controller.status, self._controller.opened
+        state = status.state if status else EngineState.EMPTY
+        is_running = state is EngineState.RUNNING
+        can_work = opened is not None and state not in (EngineState.EMPTY, EngineState.FAILED)
+        is_new = self._controller.is_draft_new
+        self._actions["train"].setEnabled(not is_running or is_new)
+        self._actions["pause"].setEnabled(is_running)
+        self._actions["step"].setEnabled(can_work and not is_running)
+        self._actions["stop"].setEnabled(is_running or state is EngineState.PAUSED)
+        self._actions["reset"].setEnabled(can_work)
+        self._actions["save"].setEnabled(can_work and status is not None and not status.is_saved)
+        is_live = can_work and opened is not None and not opened.is_read_only
+        self._rate.setEnabled(is_live)
+        self._beta.setEnabled(is_live and opened is not None and opened.config.model.kind == "vae")
+
+    def _restyle(self) -> None:
+        theme = current_theme()
+        for name in ICON_NAMES:
+            self._actions[name].setIcon(make_icon(name, is_accent=name == "train"))
+        for name, figure in self._figures.items():
+            figure.set_colour({"elbo": theme.elbo, "kl": theme.kl, "distortion": theme.distortion}[name])
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Take the colours of another theme."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange and hasattr(self, "_figures"):
+            self._restyle()
+
+
+def state_text(status: RunStatus) -> str:
+    """Return 'running · cpu · 350 steps/s · 0:12 min left', or as much of it as is known."""
+    parts = [status.state.value]
+    if status.device:
+        parts.append(status.device)
+    if status.state is EngineState.RUNNING and status.steps_per_s > 0:
+        parts.append(f"{status.steps_per_s:,.0f} steps/s")
+        if status.seconds_left is not None:
+            parts.append(f"{duration_text(status.seconds_left)} left")
+    return " · ".join(parts)

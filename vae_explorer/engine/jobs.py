@@ -14,7 +14,7 @@ from vae_explorer.engine.pacing import SLICE_S, Clock
 from vae_explorer.engine.serve import Slices
 from vae_explorer.errors import VaeExplorerError
 from vae_explorer.evaluation.pictures import picture_slices
-from vae_explorer.export.write import write_export
+from vae_explorer.export.write import check_export_path, write_export
 
 log = logging.getLogger(__name__)
 
@@ -79,6 +79,7 @@ class JobQueue:
 
 
 def _export_slices(job: Export, model: Any, data: ImageData) -> Slices[JobDone]:
+    check_export_path(job.path, job.recipe, overwrite=True)
     result = yield from picture_slices(model, data, job.recipe)
     write_export(job.path, result, overwrite=True)
     return JobDone(job.job, job.path, model.step)

@@ -30,6 +30,10 @@ log = logging.getLogger(__name__)
 NO_MODEL = "There is no model to do that with; open a run or make a new one first."
 
 
+CLOSING_S = {True: 1.0, False: 20.0}
+"""How long leaving a run waits for the view that the next window shows first: while somebody looks on, and else."""
+
+
 @dataclass(frozen=True)
 class _Open:
     """What belongs to the run that is open."""
@@ -48,7 +52,8 @@ class EngineLoop:
     """Owns everything that is torch, in the one thread that calls `run` (or `turn` again and again).
 
     sessions: what builds sessions, `TrainingSession` itself or a fake with its `new` and `resume`.
-    is_watched: whether anybody looks on, so that snapshots of the codes are worth their time.
+    device: overrules that of the configuration. is_watched: whether anybody looks on, so that snapshots of the codes
+    are worth their time.
     n_turns: turns so far; error: what the last command or turn that failed ended with.
     """
 
@@ -58,11 +63,12 @@ class EngineLoop:
         outbox: Outbox,
         *,
         sessions: Any = TrainingSession,
+        device: str | None = None,
         is_watched: bool = True,
         clock: Clock = time.perf_counter,
     ) -> None:
         self._mailbox, self._outbox, self._clock = mailbox, outbox, clock
-        self._sessions, self._is_watched = sessions, is_watched
+        self._sessions, self._device, self._is_watched = sessions, device, is_watched
         self._commands: deque[m.Command] = deque()
         self._open: _Open | None = None
         self._jobs = JobQueue(outbox, clock=clock)
@@ -147,7 +153,7 @@ class EngineLoop:
 
     def _keep_reader(self, run: RunControl, views: LiveViews) -> None:
         """Where a step takes long, let the reader answer, from a copy that is refreshed between steps."""
-        if not (run.is_running and run.step_clock.is_slow):
+        if not (self._is_watched and run.is_running and run.step_clock.is_slow):
             self._reader.turn_off()
         elif not self._reader.is_on or self._clock() - self._refreshed_s >= REFRESH_S:
             self._reader.turn_on(views.frozen, run.data)
@@ -197,14 +203,14 @@ class EngineLoop:
                 run.save()
 
     def _new_run(self, command: m.NewRun) -> None:
-        session = self._sessions.new(command.config, command.data)
+        session = self._sessions.new(command.config, command.data, device=self._device)
         self._replace(session, command.data, command.run_path)
 
     def _open_run(self, command: m.OpenRun) -> None:
         folder = RunFolder.open(command.path)
         if self._open is not None and self._open.run.keeper.path == folder.path:
             self._close_run()
-        session = self._sessions.resume(folder, command.data)
+        session = self._sessions.resume(folder, command.data, device=self._device)
         self._replace(session, command.data, command.fork_path, source=folder)
 
     def _replace(self, session: Any, data: ImageData, path: Path, *, source: RunFolder | None = None) -> None:
@@ -227,7 +233,7 @@ class EngineLoop:
             return
         try:
             if not has_failed:
-                closing.showcase.finish(closing.views.frozen)
+                closing.showcase.finish(closing.views.frozen, within_s=CLOSING_S[self._is_watched])
         finally:
             closing.run.close()
 

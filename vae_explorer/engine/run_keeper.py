@@ -68,6 +68,11 @@ class RunKeeper:
         return self._folder
 
     @property
+    def best_step(self) -> int | None:
+        """Step of the best held-out evaluation that was saved, None where there is none."""
+        return self._best_step
+
+    @property
     def is_saved(self) -> bool:
         """Whether ending now would lose nothing: no step and no mark since the newest checkpoint on disk."""
         if self._folder is None:
@@ -93,6 +98,7 @@ class RunKeeper:
             return False
         if self._source is None or self._source.is_read_only:
             self._folder = self._create()
+            self._session.run_name = self._folder.name
             if self._source is None:
                 self.save()
         else:

@@ -117,7 +117,7 @@ def _render(request: Render, model: Any, data: ImageData) -> Slices[Answer]:
     result = yield from picture_slices(model, data, request.recipe)
     if result.picture is None:
         raise UsageError(f"A table of {request.recipe.what} cannot be shown as a picture; export it as .csv or .npz.")
-    codes = result.arrays.get("z")
+    codes = result.arrays.get("codes")
     return Rendered(
         request.channel, request.id, model.step, request.recipe, read_only(result.picture),
         read_only(result.arrays["tiles"]), None if codes is None else read_only(codes),

@@ -11,7 +11,7 @@ from vae_explorer.data.image_data import ImageData
 from vae_explorer.engine.messages import SMALL_BATCH, CodesSnapshot
 from vae_explorer.engine.pacing import SLICE_S, Clock
 from vae_explorer.engine.run_keeper import RunKeeper
-from vae_explorer.engine.serve import Slices
+from vae_explorer.engine.serve import Slices, T
 from vae_explorer.engine.snapshots import live_sample, snapshot_slices
 from vae_explorer.latent.grids import plane_lattice
 from vae_explorer.latent.projection import axis_basis
@@ -27,9 +27,6 @@ MAX_VIEW_IMAGES = 20_000
 
 MAX_PLANE_BYTES = 1_000_000
 MAX_PLANE_SIDE = 24
-
-CLOSING_S = 1.0
-"""Leaving a run waits at most this long for its view; else the one before stays, with its step."""
 
 
 class Showcase:
@@ -78,15 +75,30 @@ class Showcase:
         """Training goes on: the view of a step that is past is not finished."""
         self._view, self._view_step = None, -1
 
-    def finish(self, model: Any) -> None:
-        """Make the view of `model`'s step before the run is left, if that takes no longer than CLOSING_S."""
+    def finish(self, model: Any, *, within_s: float) -> None:
+        """Make frame and view of `model`'s step before the run is left; else those before stay, with their steps."""
         if self._keeper.folder is None or (self._view_step == model.step and self._view is None):
             return
-        end_s = self._clock() + CLOSING_S
-        snapshot = snapshot_slices(model, self._sample, is_complete=len(self._sample) == len(self._data))
-        self._view = _view_slices(model, snapshot, self._data.shape)
-        while self._view is not None and self._clock() < end_s:
-            self._work_slice(self._view)
+        end_s = self._clock() + within_s
+        is_complete = len(self._sample) == len(self._data)
+        snapshot = self._drain(snapshot_slices(model, self._sample, is_complete=is_complete), end_s)
+        if snapshot is None:
+            return
+        if snapshot.step != self._frame_step:
+            self._add_frame(snapshot, model)
+        stored = self._drain(_view_slices(model, snapshot, self._data.shape), end_s)
+        if stored is not None:
+            self._keeper.submit(lambda folder: folder.write_view(stored))
+
+    def _drain(self, slices: Slices[T], end_s: float) -> T | None:
+        """Work slices until they are done, or give up at `end_s`."""
+        while self._clock() < end_s:
+            try:
+                next(slices)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+        return None
 
     def _work_slice(self, view: Slices[StoredView]) -> None:
         try:
@@ -99,7 +111,7 @@ class Showcase:
     def _begin_view(self, snapshot: CodesSnapshot, model: Any) -> None:
         self._view_step = snapshot.step
         kept = _only(snapshot, self._sample) if len(snapshot.indices) > MAX_VIEW_IMAGES else snapshot
-        self._view = _view_slices(model, _ready(kept), self._data.shape)
+        self._view = _view_slices(model, kept, self._data.shape)
 
     def _add_frame(self, snapshot: CodesSnapshot, model: Any) -> None:
         self._frame_step, self._frame_s = snapshot.step, self._clock()
@@ -114,9 +126,8 @@ class Showcase:
         )
 
 
-def _view_slices(model: Any, snapshot: Slices[CodesSnapshot], shape: tuple[int, int, int]) -> Slices[StoredView]:
+def _view_slices(model: Any, codes: CodesSnapshot, shape: tuple[int, int, int]) -> Slices[StoredView]:
     """Decode the plane behind the map of a 2-D latent space; other spaces have no plane of their own."""
-    codes = yield from snapshot
     d = codes.loc.shape[1]
     if d == 2:
         extent, side = _extent(codes.loc), _plane_side(shape)
@@ -138,11 +149,6 @@ def _view_slices(model: Any, snapshot: Slices[CodesSnapshot], shape: tuple[int, 
 
 def _weights(model: Any) -> dict[str, NDArray[Any]]:
     return to_arrays({f"model.{name}": parameter for name, parameter in model.model.named_parameters()})
-
-
-def _ready(snapshot: CodesSnapshot) -> Slices[CodesSnapshot]:
-    yield 1.0
-    return snapshot
 
 
 def _only(snapshot: CodesSnapshot, indices: NDArray[np.int64]) -> CodesSnapshot:

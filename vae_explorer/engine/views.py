@@ -117,6 +117,6 @@ class LiveViews:
     def _is_snapshot_due(self, *, is_running: bool) -> bool:
         if self._is_latest_current and (is_running or (self.latest is not None and self.latest.is_complete)):
             return False
-        if not is_running:
-            return True
-        return self._clock() >= self._next_s if self._is_watched else self._showcase.wants_frame(self._session.step)
+        if not self._is_watched:
+            return is_running and self._showcase.wants_frame(self._session.step)
+        return not is_running or self._clock() >= self._next_s

@@ -1,4 +1,4 @@
-"""The tool bar's icons, drawn in the palette's text colour so that they are crisp and fit light and dark."""
+"""The buttons' icons, drawn in the palette's text colour so that they are crisp and fit light and dark."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from PySide6.QtGui import QColor, QIcon, QPainter, QPen, QPixmap, QPolygonF
 
 from vae_explorer.gui.theme import Theme, current_theme
 
-IconName = Literal["train", "pause", "step", "stop", "reset"]
+IconName = Literal["train", "pause", "step", "stop", "reset", "dice", "swap"]
 
 UNIT = 16
 """Side of the square that the shapes below are drawn in."""
@@ -76,6 +76,26 @@ def _reset(painter: QPainter) -> None:
     painter.drawPolygon(QPolygonF([QPointF(8, 0.5), QPointF(8, 6.5), QPointF(3.5, 3.5)]))
 
 
+def _dice(painter: QPainter) -> None:
+    for x, y in ((5, 5), (11, 5), (8, 8), (5, 11), (11, 11)):
+        painter.drawEllipse(QPointF(x, y), 1.3, 1.3)
+    _start_lines(painter, 1.3)
+    painter.drawRoundedRect(QRectF(1.5, 1.5, 13, 13), 3, 3)
+
+
+def _swap(painter: QPainter) -> None:
+    _start_lines(painter, 1.5)
+    for y, tip, back in ((5.5, 13.5, -3), (10.5, 2.5, 3)):
+        painter.drawLine(QPointF(2.5, y), QPointF(13.5, y))
+        painter.drawPolyline(QPolygonF([QPointF(tip + back, y - 3), QPointF(tip, y), QPointF(tip + back, y + 3)]))
+
+
+def _start_lines(painter: QPainter, width: float) -> None:
+    painter.setPen(QPen(painter.brush().color(), width))
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+
+
 SHAPES: dict[IconName, Callable[[QPainter], None]] = {
     "train": _train, "pause": _pause, "step": _step, "stop": _stop, "reset": _reset,
+    "dice": _dice, "swap": _swap,
 }  # fmt: skip

@@ -114,7 +114,7 @@ class InterpolationPanel(QWidget):
         return row
 
     def _make_play_row(self) -> QHBoxLayout:
-        self._play = GlyphButton("play", self.tr("Play"))
+        self._play = GlyphButton("train", self.tr("Play"))
         self._play.setObjectName("interpolation_play")
         self._play.setToolTip(self.tr("Go to and fro between A and B."))
         self._slider = QSlider(Qt.Orientation.Horizontal)
@@ -204,7 +204,7 @@ class InterpolationPanel(QWidget):
         """Go to and fro between A and B, or stop where it is."""
         if is_playing == self.is_playing:
             return
-        self._play.set_glyph("pause" if is_playing else "play")
+        self._play.set_icon("pause" if is_playing else "train")
         self._play.setAccessibleName(self.tr("Pause") if is_playing else self.tr("Play"))
         if is_playing:
             self._play_from = self._share if self._share < 1.0 else 0.0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 
 from vae_explorer.data.memory import check_fits
 from vae_explorer.data.raw_images import Watcher
-from vae_explorer.data.reading import MAX_INFLATION, bad_file, read_into, reading
+from vae_explorer.data.reading import MAX_INFLATION, bad_file, read_into, reading, short_reason
 
 NPY_MAGIC = b"\x93NUMPY"
 MAX_MEMBERS = 1000
@@ -150,8 +149,8 @@ def _parse(path: Path, name: str | None, stream: IO[bytes]) -> ArrayHeader:
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError):
         raise  # of the file, not of the header: `reading` says it
     except Exception as error:  # Python's parser meets hostile headers with errors of many kinds
-        reason = re.sub(r"\s+", " ", str(error))[:120]
-        raise bad_file(where, f"a header that cannot be read ({reason})", EXPECTED_NPY, "save it again") from None
+        found = f"a header that cannot be read ({short_reason(error)})"
+        raise bad_file(where, found, EXPECTED_NPY, "save it again") from None
     if any(size < 0 for size in shape) or dtype.itemsize == 0:
         raise bad_file(where, f"a header of {shape} values of {dtype}", EXPECTED_NPY, "save it again")
     return ArrayHeader(path, name, shape, dtype, is_fortran, counter.n_read)

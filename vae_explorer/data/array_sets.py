@@ -22,7 +22,7 @@ MAX_CLASSES = 1000
 
 def read_array_file(path: Path, *, side: int | None, watcher: Watcher) -> RawImages:
     """Read the images of a .npy or .npz file, with labels, and with splits where it has x_train and x_test."""
-    headers = {header.name or "": header for header in read_headers(path)}
+    headers = {(header.name or "").lower(): header for header in read_headers(path)}
     if {"x_train", "x_test"} <= headers.keys():
         image_headers = [headers["x_train"], headers["x_test"]]
         label_headers = [headers[name] for name in ("y_train", "y_test") if name in headers]
@@ -46,7 +46,7 @@ def _find_images(path: Path, headers: dict[str, ArrayHeader]) -> ArrayHeader:
     """Return the one array of three or four dimensions, or the one among several that is named for it."""
     if len(headers) == 1:
         return next(iter(headers.values()))
-    found = {name.lower(): header for name, header in headers.items() if len(header.shape) in (3, 4)}
+    found = {name: header for name, header in headers.items() if len(header.shape) in (3, 4)}
     for name in IMAGE_NAMES:
         if name in found:
             return found[name]
@@ -57,8 +57,7 @@ def _find_images(path: Path, headers: dict[str, ArrayHeader]) -> ArrayHeader:
 
 
 def _find_labels(headers: dict[str, ArrayHeader]) -> list[ArrayHeader]:
-    by_name = {name.lower(): header for name, header in headers.items()}
-    return [by_name[name] for name in LABEL_NAMES if name in by_name and len(by_name[name].shape) in (1, 2)][:1]
+    return [headers[name] for name in LABEL_NAMES if name in headers and len(headers[name].shape) in (1, 2)][:1]
 
 
 def _read_images(

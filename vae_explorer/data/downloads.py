@@ -8,6 +8,7 @@ from pathlib import Path
 
 from vae_explorer.data.known_sets import KnownSet, datasets_dir
 from vae_explorer.data.raw_images import Watcher
+from vae_explorer.data.reading import short_reason
 from vae_explorer.errors import DownloadError
 
 TIMEOUT_S = 20.0
@@ -103,6 +104,7 @@ def _fetch_file(known: KnownSet, name: str, digest: str, bar: _Progress) -> str 
 def _short(error: Exception) -> str:
     if isinstance(error, ValueError):
         return "what it sent has another digest"
-    names = {"ConnectionError": "no connection", "ProxyError": "no connection", "SSLError": "no safe connection"}
     kind = type(error).__name__
-    return names.get(kind, "no answer in time" if "Timeout" in kind else str(error).splitlines()[0][:120])
+    if kind in ("ConnectionError", "ProxyError", "SSLError"):
+        return "no connection"
+    return "no answer in time" if "Timeout" in kind else short_reason(error)

@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 
 from vae_explorer.data.fitting import Fit, fit_picture
 from vae_explorer.data.memory import check_fits
-from vae_explorer.data.reading import bad_file
+from vae_explorer.data.reading import bad_file, short_reason
 from vae_explorer.errors import DataError
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
@@ -86,11 +86,13 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     except Image.UnidentifiedImageError:
         raise bad_file(path, "its content is no picture", EXPECTED, "save it again or leave it out") from None
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise bad_file(path, f"cannot be read ({reason})", EXPECTED, "save it again or leave it out") from None
+        raise bad_file(
+            path, f"cannot be read ({short_reason(error)})", EXPECTED, "save it again or leave it out"
+        ) from None
     except Exception as error:  # Pillow's decoders meet hostile bytes with errors of any kind
-        reason = f"{type(error).__name__}: {error}".splitlines()[0][:120]
-        raise bad_file(path, f"cannot be decoded ({reason})", EXPECTED, "save it again or leave it out") from None
+        raise bad_file(
+            path, f"cannot be decoded ({short_reason(error)})", EXPECTED, "save it again or leave it out"
+        ) from None
 
 
 def _is_colour(picture: Image.Image) -> bool:

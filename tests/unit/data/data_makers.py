@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import struct
 import zipfile
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from vae_explorer.config import DataConfig
 from vae_explorer.data.catalog import open_data
 from vae_explorer.data.image_data import ImageData
+
+
+def real_data(name: str) -> Path:
+    """Return a folder of real data, such as 'mnist', or skip the test."""
+    for root in (os.environ.get("VAE_EXPLORER_TEST_DATA"), Path(__file__).parents[4] / "shared" / "data"):
+        if root and (Path(root) / name).is_dir():
+            return Path(root) / name
+    pytest.skip(f"{name} is neither at VAE_EXPLORER_TEST_DATA nor at ../shared/data")
 
 
 def read(path: Path, **settings: object) -> ImageData:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import tracemalloc
 import zipfile
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from data_makers import npy_with_header, npz_of, read, some_images
+from data_makers import npy_with_header, npz_of, read, real_data, some_images
 
 from vae_explorer.data.image_data import ImageData
 from vae_explorer.errors import DataError
@@ -82,11 +83,8 @@ def test_bytes_under_a_boolean_type_stay_within_0_and_1(tmp_path: Path) -> None:
     assert data.images.max() == 1
 
 
-def test_frey_faces_as_they_are(tmp_path: Path) -> None:
-    frey = Path(__file__).parents[4] / "shared/data/frey/frey_1965x28x20_uint8.npy"
-    if not frey.is_file():
-        pytest.skip("the Frey faces are not at ../shared/data/frey")
-    data = read(frey)
+def test_frey_faces_as_they_are() -> None:
+    data = read(real_data("frey") / "frey_1965x28x20_uint8.npy")
     assert data.images.shape == (1965, 1, 28, 20)
 
 
@@ -120,15 +118,13 @@ class Evil:
         return (Path.touch, (Path("pickle-was-loaded"),))
 
 
-def bad_npy(array: np.ndarray) -> bytes:
-    import io
-
+def npy_bytes(array: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     np.save(buffer, array, allow_pickle=True)
     return buffer.getvalue()
 
 
-GOOD = bad_npy(some_images())
+GOOD = npy_bytes(some_images())
 NAN = some_images().astype(np.float32) / 255
 NAN[7, 2, 2] = np.nan
 INF = some_images().astype(np.float64)
@@ -149,23 +145,23 @@ BAD_NPY = {
     "deep header": (npy_with_header("(" * 5000), "a header that cannot be read"),
     "header of 4 GiB": (b"\x93NUMPY\x02\x00" + struct.pack("<I", 2**32 - 1) + b" " * 99, "claims to be 4,294,967,295"),
     "version 9": (b"\x93NUMPY\x09\x00" + b" " * 99, "a header that cannot be read"),
-    "objects": (bad_npy(np.array([[[Evil()] * 5] * 6] * 2, dtype=object)), "Python objects .* expected numbers"),
-    "NaN": (bad_npy(NAN), "image 7 holds NaN or infinity; expected finite"),
-    "infinity": (bad_npy(INF), "image 3 holds NaN or infinity"),
+    "objects": (npy_bytes(np.array([[[Evil()] * 5] * 6] * 2, dtype=object)), "Python objects .* expected numbers"),
+    "NaN": (npy_bytes(NAN), "image 7 holds NaN or infinity; expected finite"),
+    "infinity": (npy_bytes(INF), "image 3 holds NaN or infinity"),
     "negative": (
-        bad_npy(np.linspace(-1, 1, 360).reshape(12, 6, 5)),
+        npy_bytes(np.linspace(-1, 1, 360).reshape(12, 6, 5)),
         "values from -1 to 1; expected 0 to 1 or 0 to 255",
     ),
-    "16 bits": (bad_npy(np.full((4, 6, 5), 60000, np.uint16)), "values from 60000 to 60000"),
-    "complex": (bad_npy(np.ones((4, 6, 5), complex)), "values of type complex128"),
-    "texts": (bad_npy(np.full((4, 6, 5), "a")), "values of type <U1"),
-    "structured": (bad_npy(np.zeros((4, 6, 5), [("a", "u1")])), "values of type"),
-    "two dimensions": (bad_npy(np.zeros((4, 784), np.uint8)), "an array of 4 x 784; expected N x H x W"),
-    "one colour image": (bad_npy(np.zeros((28, 28, 3), np.uint8)), "one colour image"),
-    "five channels": (bad_npy(np.zeros((4, 8, 8, 5), np.uint8)), "an array of 4 x 8 x 8 x 5"),
-    "no image": (bad_npy(np.zeros((0, 8, 8), np.uint8)), "an array of 0 x 8 x 8"),
-    "scalar": (bad_npy(np.uint8(3)), "no dimensions"),
-    "too large": (bad_npy(np.zeros((2, 513, 9), np.uint8)), "9 x 513 pixels; .* set data.side"),
+    "16 bits": (npy_bytes(np.full((4, 6, 5), 60000, np.uint16)), "values from 60000 to 60000"),
+    "complex": (npy_bytes(np.ones((4, 6, 5), complex)), "values of type complex128"),
+    "texts": (npy_bytes(np.full((4, 6, 5), "a")), "values of type <U1"),
+    "structured": (npy_bytes(np.zeros((4, 6, 5), [("a", "u1")])), "values of type"),
+    "two dimensions": (npy_bytes(np.zeros((4, 784), np.uint8)), "an array of 4 x 784; expected N x H x W"),
+    "one colour image": (npy_bytes(np.zeros((28, 28, 3), np.uint8)), "one colour image"),
+    "five channels": (npy_bytes(np.zeros((4, 8, 8, 5), np.uint8)), "an array of 4 x 8 x 8 x 5"),
+    "no image": (npy_bytes(np.zeros((0, 8, 8), np.uint8)), "an array of 0 x 8 x 8"),
+    "scalar": (npy_bytes(np.uint8(3)), "no dimensions"),
+    "too large": (npy_bytes(np.zeros((2, 513, 9), np.uint8)), "9 x 513 pixels; .* set data.side"),
 }
 
 
@@ -181,22 +177,18 @@ def test_bad_npy_is_one_sentence(tmp_path: Path, case: str, monkeypatch: pytest.
     assert not Path("pickle-was-loaded").exists()
 
 
-def np_bytes(array: np.ndarray) -> bytes:
-    return bad_npy(array)
-
-
 BOMB = npy_with_header(HEADER % "(300, 1000, 1000)") + bytes(300_000_000)
 BAD_NPZ = {
     "npy": (GOOD, "its content is an .npy array; .* rename it"),
     "truncated": (npz_of({"images": GOOD})[:-30], "damaged or cut short"),
     "no arrays": (npz_of({}), "0 arrays"),
     "two candidates": (npz_of({"a": GOOD, "b": GOOD}), "one array named images"),
-    "labels shorter": (npz_of({"images": GOOD, "labels": np_bytes(np.zeros(9, int))}), "9 labels for 12 images"),
-    "object labels": (npz_of({"images": GOOD, "y": bad_npy(np.array([Evil()] * 12))}), "Python objects"),
-    "NaN labels": (npz_of({"images": GOOD, "y": np_bytes(np.full(12, np.nan))}), "finite ones"),
+    "labels shorter": (npz_of({"images": GOOD, "labels": npy_bytes(np.zeros(9, int))}), "9 labels for 12 images"),
+    "object labels": (npz_of({"images": GOOD, "y": npy_bytes(np.array([Evil()] * 12))}), "Python objects"),
+    "NaN labels": (npz_of({"images": GOOD, "y": npy_bytes(np.full(12, np.nan))}), "finite ones"),
     "lying member": (npz_of({"images": npy_with_header(HEADER % "(9, 99, 99)", b"x" * 50)}), "names 9 x 99 x 99"),
     "other sizes": (
-        npz_of({"x_train": GOOD, "x_test": np_bytes(some_images(4, 7, 7))}),
+        npz_of({"x_train": GOOD, "x_test": npy_bytes(some_images(4, 7, 7))}),
         "test images of 1 x 7 x 7 .* expected 1 x 6 x 5",
     ),
 }

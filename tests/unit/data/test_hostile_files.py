@@ -56,16 +56,16 @@ def test_any_bytes_end_in_images_or_one_sentence(tmp_path: Path, name: str) -> N
     chance = random.Random(name)
     path = tmp_path / name
     is_folder = name.startswith("a.") or "idx3" in name
-    outcomes = set()
+    sentences, n_read = [], 0
     for _ in range(150):
         path.write_bytes(mutated(SOUND[name], chance))
         try:
             data = read(tmp_path if is_folder else path)
         except DataError as error:
-            outcomes.add("sentence")
-            assert "\n" not in str(error)
-            assert len(str(error)) < 800
+            sentences.append(str(error))
         else:
-            outcomes.add("images")
+            n_read += 1
             assert data.images.max() <= data.max_value
-    assert outcomes == {"sentence", "images"}
+    assert sentences
+    assert n_read
+    assert all("\n" not in sentence and len(sentence) < 800 for sentence in sentences)

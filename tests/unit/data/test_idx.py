@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import os
 import struct
 import time
 import tracemalloc
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from data_makers import idx_bytes, idx_folder, read, some_images
+from data_makers import idx_bytes, idx_folder, read, real_data, some_images
 
 from vae_explorer.config import DataConfig
 from vae_explorer.data.catalog import open_data
@@ -23,11 +22,7 @@ LABELS = "train-labels-idx1-ubyte"
 
 @pytest.fixture(scope="session")
 def mnist_dir() -> Path:
-    roots = (os.environ.get("VAE_EXPLORER_TEST_DATA"), Path(__file__).parents[4] / "shared" / "data")
-    for root in roots:
-        if root and (Path(root) / "mnist").is_dir():
-            return Path(root) / "mnist"
-    pytest.skip("MNIST is neither at VAE_EXPLORER_TEST_DATA nor at ../shared/data")
+    return real_data("mnist")
 
 
 def test_mnist_is_known_by_its_digest_and_read_fast(mnist_dir: Path) -> None:

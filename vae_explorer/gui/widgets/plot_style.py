@@ -64,7 +64,6 @@ def prepare_plot(plot: pg.PlotItem, *, has_grid: bool = True) -> None:
 
 def apply_plot_theme(widget: pg.PlotWidget, theme: Theme) -> None:
     """Colour a plot widget for a theme; call when it is made and again on every PaletteChange."""
-    widget.setAntialiasing(True)
     widget.setBackground(QColor(theme.surface))
     for side in ("left", "bottom", "right", "top"):
         axis = widget.getPlotItem().getAxis(side)

@@ -1,0 +1,336 @@
+"""Latent map: the codes of the images, and under the hand whatever lives at any place between them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QEvent, Qt, Slot
+from PySide6.QtGui import QImage, QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from vae_explorer.engine.messages import CodesSnapshot, Decoded
+from vae_explorer.gui.controller import ModelController
+from vae_explorer.gui.panels.plane_feed import PlaneFeed
+from vae_explorer.gui.selection import Selection
+from vae_explorer.gui.theme import GRID_PX
+from vae_explorer.gui.widgets.code_fields import CodeFields
+from vae_explorer.gui.widgets.find_bar import FindBar
+from vae_explorer.gui.widgets.latent_view import LatentView
+from vae_explorer.gui.widgets.legend import ClassLegend
+from vae_explorer.gui.widgets.map_tools import MapTools
+from vae_explorer.gui.widgets.map_view import MapView
+from vae_explorer.gui.widgets.picture import image_to_qimage
+from vae_explorer.gui.widgets.plane_grid import PlaneGrid
+
+REFIT_RATIO = 1.5
+"""While it follows the points, the view is moved only when they leave it or fill it this many times too little."""
+
+
+class LatentMapPanel(QWidget):
+    """The map with its tools. It follows the points until the person pans or zooms, and again after a reset."""
+
+    def __init__(self, controller: ModelController, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("latent_map_panel")
+        self._controller = controller
+        self._latent = LatentView(controller.selection.latent_dim)
+        self._is_following = True
+        self._has_prior = True
+        self._feed = PlaneFeed(controller, self)
+        self._build()
+        self._connect()
+        self._on_run_opened()
+        self._on_data_changed()
+
+    @property
+    def map(self) -> MapView:
+        """The plot itself."""
+        return self._map
+
+    @property
+    def latent(self) -> LatentView:
+        """The plane that is shown."""
+        return self._latent
+
+    # ---- building -------------------------------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        self._tools = MapTools()
+        self._legend = ClassLegend()
+        self._map = MapView()
+        self._map.setObjectName("latent_map")
+        self._map.setAccessibleName(self.tr("Latent map"))
+        self._map.setAccessibleDescription(
+            self.tr(
+                "Arrow keys move the selected code, with Shift farther, with Control the view. "
+                "N selects the nearest image, A and B set the ends of the path, plus and minus zoom, 0 shows all."
+            )
+        )
+        self._empty = QLabel(self.tr("Open a run, or press Train:\nthe codes of the images appear here."), self._map)
+        self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._empty.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self._fields = CodeFields("map")
+        self._find = FindBar()
+        self._state = QLabel()
+        self._state.setObjectName("map_state")
+        below = QHBoxLayout()
+        below.setSpacing(2 * GRID_PX)
+        below.addWidget(self._fields)
+        below.addWidget(self._find)
+        below.addStretch(1)
+        below.addWidget(self._state)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(GRID_PX, GRID_PX, GRID_PX, GRID_PX)
+        column.setSpacing(GRID_PX // 2)
+        column.addWidget(self._tools)
+        column.addWidget(self._legend)
+        column.addWidget(self._map, 1)
+        column.addLayout(below)
+
+    def _connect(self) -> None:
+        controller = self._controller
+        controller.run_opened.connect(self._on_run_opened)
+        controller.data_changed.connect(self._on_data_changed)
+        controller.codes_changed.connect(self._on_codes_changed)
+        controller.selection_changed.connect(self._on_selection_changed)
+        controller.drawing_changed.connect(self._on_drawing_changed)
+        controller.channel("here").answered.connect(self._on_here_answered)
+        self._feed.shown.connect(self._on_plane_shown)
+        self._map.touched.connect(self._on_touched)
+        self._map.picked.connect(self._on_picked)
+        self._map.end_moved.connect(self._on_end_moved)
+        self._map.end_clicked.connect(self._on_end_clicked)
+        self._map.nudged.connect(self._on_nudged)
+        self._map.key_asked.connect(self._on_key_asked)
+        self._map.view_settled.connect(self._refresh_plane)
+        self._map.navigated.connect(self._on_navigated)
+        self._tools.axes_chosen.connect(self._on_axes_chosen)
+        self._tools.layers_changed.connect(self._on_layers_changed)
+        self._tools.reset_asked.connect(self.reset_view)
+        self._tools.mean_draw.drawing_changed.connect(controller.set_drawing)
+        self._tools.mean_draw.redraw_asked.connect(controller.redraw)
+        self._legend.hidden_changed.connect(self._map.set_hidden)
+        self._fields.edited.connect(self._on_fields_edited)
+        self._find.found.connect(controller.select_image)
+
+    # ---- what the controller says ---------------------------------------------------------------------------------
+
+    @Slot()
+    def _on_run_opened(self) -> None:
+        controller = self._controller
+        self._latent = LatentView(controller.selection.latent_dim)
+        self._has_prior = controller.config is None or controller.config.model.kind == "vae"
+        self._is_following = True
+        self._tools.set_latent_dim(self._latent.latent_dim)
+        self._tools.set_has_prior(self._has_prior)
+        self._tools.mean_draw.set_drawing(controller.is_drawing)
+        self._map.set_aspect_locked(not self._latent.is_line)
+        self._map.set_thumbnail(None)
+        self._map.plane.set_image(None, (0.0, 1.0, 0.0, 1.0), 0)
+        self._feed.forget()
+        self._show_axes()
+        self._on_codes_changed(controller.codes)
+        self.reset_view()
+
+    @Slot()
+    def _on_data_changed(self) -> None:
+        data = self._controller.data
+        labels: list[int] = []
+        names: list[str] = []
+        if data is not None and data.labels is not None:
+            labels = np.unique(data.labels).tolist()
+            names = [
+                data.class_names[label] if 0 <= label < len(data.class_names) else self._unnamed(label)
+                for label in labels
+            ]
+        # Strokes and drawings lie on a ground of 0; photographs have no ground.
+        self._map.plane.is_ink = data is not None and bool(np.mean(data.images[:256] <= data.max_value // 10) > 0.4)
+        self._legend.set_classes(labels, names)
+        self._find.set_classes(labels, names)
+        self._map.set_hidden(frozenset())
+        self._on_codes_changed(self._controller.codes)
+
+    @Slot(object)
+    def _on_codes_changed(self, codes: CodesSnapshot | None) -> None:
+        selection = self._controller.selection
+        if codes is not None and codes.loc.shape[1] != self._latent.latent_dim:
+            codes = None
+        self._latent.set_codes(codes, selection.code)
+        self._map.set_points(self._latent.points, self._labels_of(codes))
+        self._empty.setVisible(codes is None)
+        self._show_state(codes)
+        self._show_candidates(codes)
+        self._on_selection_changed(selection)
+        self._follow()
+        self._refresh_plane()
+
+    @Slot(object)
+    def _on_selection_changed(self, selection: Selection) -> None:
+        if selection.latent_dim != self._latent.latent_dim:
+            return
+        self._latent.set_through(selection.code)
+        has_model = self._controller.opened is not None
+        has_rings = self._has_prior and self._tools.is_on("rings")
+        overlay = self._latent.overlay(selection, has_rings=has_rings, has_path=has_model and self._tools.is_on("path"))
+        self._map.set_overlay(overlay)
+        self._fields.set_values(self._latent.project(selection.code)[: 1 if self._latent.is_line else 2])
+        self._find.set_current(selection.image)
+        if self._latent.latent_dim > 2:
+            self._refresh_plane()
+
+    @Slot(bool)
+    def _on_drawing_changed(self, is_drawing: bool) -> None:
+        self._tools.mean_draw.set_drawing(is_drawing)
+        self._refresh_plane()
+
+    @Slot(object)
+    def _on_here_answered(self, answer: Decoded) -> None:
+        if self._tools.is_on("picture"):
+            self._map.set_thumbnail(image_to_qimage(answer.images[0]))
+
+    @Slot(object, object, int)
+    def _on_plane_shown(self, image: QImage, grid: PlaneGrid, step: int) -> None:
+        tile_px = min(image.width() // grid.nx, image.height() // grid.ny)
+        self._map.plane.set_image(image, grid.extent, tile_px, is_strip=self._latent.is_line)
+
+    # ---- what the person does -------------------------------------------------------------------------------------
+
+    @Slot(float, float, bool)
+    def _on_touched(self, x: float, y: float, is_final: bool) -> None:
+        self._controller.select_code(self._latent.lift(x, y), is_final=is_final)
+
+    @Slot(int)
+    def _on_picked(self, place: int) -> None:
+        codes = self._controller.codes
+        if codes is not None:
+            self._controller.select_image(int(codes.indices[place]))
+
+    @Slot(str, float, float, bool)
+    def _on_end_moved(self, which: Literal["a", "b"], x: float, y: float, is_final: bool) -> None:
+        self._controller.set_end(which, self._latent.lift(x, y), is_final=is_final)
+
+    @Slot(str)
+    def _on_end_clicked(self, which: str) -> None:
+        selection = self._controller.selection
+        self._controller.select_code(selection.end_a if which == "a" else selection.end_b)
+
+    @Slot(float, float)
+    def _on_nudged(self, dx: float, dy: float) -> None:
+        x, y = self._latent.project(self._controller.selection.code).tolist()
+        self._controller.select_code(self._latent.lift(x + dx, y + dy))
+
+    @Slot(str)
+    def _on_key_asked(self, name: str) -> None:
+        if name == "reset":
+            self.reset_view()
+        elif name == "nearest":
+            self._select_nearest()
+        else:
+            self._controller.set_end("a" if name == "a" else "b", self._controller.selection.code)
+
+    @Slot(object)
+    def _on_fields_edited(self, values: NDArray[np.float32]) -> None:
+        self._controller.select_code(self._latent.lift(float(values[0]), float(values[-1])))
+
+    @Slot(object)
+    def _on_axes_chosen(self, axes: tuple[int, int] | Literal["pca"]) -> None:
+        self._latent.set_axes(axes, self._controller.selection.code)
+        self._show_axes()
+        self._map.plane.set_image(None, (0.0, 1.0, 0.0, 1.0), 0)
+        self._map.set_points(self._latent.points, self._labels_of(self._controller.codes))
+        self._on_selection_changed(self._controller.selection)
+        self.reset_view()
+        self._refresh_plane()
+
+    @Slot()
+    def _on_layers_changed(self) -> None:
+        self._map.cloud.setVisible(self._tools.is_on("points"))
+        self._feed.is_on = self._tools.is_on("plane")
+        self._map.plane.setVisible(self._feed.is_on)
+        if not self._tools.is_on("picture"):
+            self._map.set_thumbnail(None)
+        self._on_selection_changed(self._controller.selection)
+        self._refresh_plane()
+
+    @Slot()
+    def _on_navigated(self) -> None:
+        self._is_following = False
+
+    @Slot()
+    def reset_view(self) -> None:
+        """Show all points, and follow them again."""
+        self._is_following = True
+        self._map.show_range(*self._latent.natural_range(has_prior=self._has_prior))
+
+    # ---- helpers --------------------------------------------------------------------------------------------------
+
+    @Slot()
+    def _refresh_plane(self) -> None:
+        self._feed.want(self._latent, self._map.frame())
+
+    def _follow(self) -> None:
+        if not self._is_following:
+            return
+        frame = self._map.frame()
+        wanted = self._latent.natural_range(has_prior=self._has_prior)
+        spans = list(zip(wanted, (frame.x_range, frame.y_range), strict=True))
+        is_inside = all(low >= left and high <= right for (low, high), (left, right) in spans)
+        fill = max((high - low) / (right - left) for (low, high), (left, right) in spans)
+        if not is_inside or fill * REFIT_RATIO < 1.0:
+            self._map.show_range(*wanted)
+
+    def _select_nearest(self) -> None:
+        frame = self._map.frame()
+        at = frame.to_px(self._latent.project(self._controller.selection.code)).tolist()
+        place = self._map.cloud.raster.pick(frame, (at[0], at[1]), float("inf"))
+        if place is not None:
+            self._on_picked(place)
+
+    def _labels_of(self, codes: CodesSnapshot | None) -> NDArray[np.int64] | None:
+        data = self._controller.data
+        if codes is None or data is None or data.labels is None or codes.indices.max(initial=-1) >= len(data):
+            return None
+        return data.labels[codes.indices]
+
+    def _unnamed(self, label: int) -> str:
+        return self.tr("unknown") if label < 0 else str(label)
+
+    def _show_axes(self) -> None:
+        names = self._latent.axis_names
+        self._map.set_axis_names(*names)
+        shown = names[:1] if self._latent.is_line else names
+        self._fields.set_names(shown, [self.tr("Look at this coordinate: {name}.").format(name=n) for n in shown])
+
+    def _show_state(self, codes: CodesSnapshot | None) -> None:
+        if codes is None:
+            self._state.setText("")
+            return
+        count = f"{len(codes.indices):,}"
+        words = self.tr("{n} images") if codes.is_complete else self.tr("a sample of {n} images")
+        self._state.setText(
+            self.tr("{images} · step {step}").format(images=words.format(n=count), step=f"{codes.step:,}")
+        )
+
+    def _show_candidates(self, codes: CodesSnapshot | None) -> None:
+        data = self._controller.data
+        if codes is None or data is None:
+            none = np.zeros(0, dtype=np.int64)
+            self._find.set_images(0, none, None, np.zeros(0, dtype=np.float32))
+            return
+        scores = codes.elbo if codes.kl_per_dim is not None else -codes.distortion
+        self._find.set_images(len(data), codes.indices, data.labels, scores)
+
+    # ---- Qt -------------------------------------------------------------------------------------------------------
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if self._is_following:
+            self._map.show_range(*self._latent.natural_range(has_prior=self._has_prior))
+        self._empty.setGeometry(self._map.rect())
+
+    def changeEvent(self, event: QEvent) -> None:
+        if event.type() == QEvent.Type.PaletteChange:
+            self._map.restyle()
+        super().changeEvent(event)

@@ -1,0 +1,177 @@
+"""`LatentView`: which plane of latent space the map shows, and everything that is drawn on it, in its coordinates."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from vae_explorer.engine.messages import CodesSnapshot
+from vae_explorer.gui.selection import Selection
+from vae_explorer.gui.widgets.map_layers import Overlay
+from vae_explorer.latent.geometry import posterior_ellipse
+from vae_explorer.latent.paths import interpolate
+from vae_explorer.latent.projection import Basis, axis_basis, line_basis, pca_basis
+
+Points = NDArray[np.float32]
+Range = tuple[float, float]
+Axes = tuple[int, int]
+
+PATH_POINTS = 65
+PADDING = 0.06
+"""Share of the span that stays free around the points."""
+
+
+class LatentView:
+    """Two latent dimensions, the two main directions of the codes, or (latent_dim 1) the code against the bound.
+
+    What a click on the map decodes is `lift` of its coordinates: a code of the plane through the selected code.
+    """
+
+    def __init__(self, latent_dim: int, axes: Axes | Literal["pca"] | None = None) -> None:
+        """axes: two latent dimensions or 'pca'; None: the first two, or the line of latent_dim 1."""
+        self.latent_dim = latent_dim
+        self._axes: Axes | Literal["pca"] = (0, 1) if axes is None else axes
+        self._codes: CodesSnapshot | None = None
+        self.basis: Basis = self._first_basis(np.zeros(latent_dim))
+        self.points: Points = np.zeros((0, 2), dtype=np.float32)
+        """Map coordinates (n, 2) of the newest snapshot's codes."""
+
+    @property
+    def is_line(self) -> bool:
+        """Whether only x means a code and y is a figure of each image (latent_dim 1)."""
+        return self.latent_dim == 1
+
+    @property
+    def axis_names(self) -> tuple[str, str]:
+        """Names of x and y."""
+        if self.is_line:
+            has_bound = self._codes is None or self._codes.kl_per_dim is not None
+            return "z₁", "ELBO, nats per image" if has_bound else "−distortion, nats per image"
+        if self._axes == "pca":
+            return "PC 1", "PC 2"
+        i, j = self._axes
+        return latent_name(int(i)), latent_name(int(j))
+
+    def set_axes(self, axes: Axes | Literal["pca"], through: ArrayLike) -> None:
+        """Show two other latent dimensions, or the main directions, in the plane through a code (d,)."""
+        self._axes = axes
+        self.basis = self._first_basis(np.asarray(through))
+        self._project()
+
+    def set_codes(self, codes: CodesSnapshot | None, through: ArrayLike) -> None:
+        """Take a new snapshot; main directions are found anew, matched to those before."""
+        self._codes = codes
+        if self._axes == "pca" and codes is not None and not self.is_line:
+            self.basis = pca_basis(codes.loc, np.asarray(through), self.basis if self.basis.kind == "pca" else None)
+        self._project()
+
+    def set_through(self, code: ArrayLike) -> None:
+        """Move the plane through another code (d,); the points stay where they are."""
+        self.basis = self.basis.with_through(code)
+
+    def lift(self, x: float, y: float) -> Points:
+        """Return the code (latent_dim,) at map coordinates: what a click there decodes."""
+        code: Points = self.basis.lift((x, y))[0]
+        return code
+
+    def project(self, code: ArrayLike) -> Points:
+        """Return map coordinates (2,) of a code (latent_dim,); on a line, y is the middle of the points."""
+        xy = self.basis.project(code)[0].astype(np.float32)
+        if self.is_line:
+            xy[1] = self._middle()
+        return xy
+
+    def plane_offset(self) -> NDArray[np.float64]:
+        """Return the part (d,) of the plane's place that no click in it changes, and its directions: (3 d,)."""
+        basis = self.basis
+        normal = basis.through - basis.u * (basis.u @ basis.through) - basis.v * (basis.v @ basis.through)
+        return np.concatenate([normal, basis.u, basis.v])
+
+    def natural_range(self, *, has_prior: bool) -> tuple[Range, Range]:
+        """Return ranges of x and y that show all but the outermost points, and the prior's rings if it has some."""
+        finite = self.points[np.isfinite(self.points).all(axis=1)]
+        reach = 3.3 if has_prior else 1.0
+        if not len(finite):
+            return (-reach, reach), ((-1.0, 1.0) if self.is_line else (-reach, reach))
+        low, high = np.quantile(finite, (0.002, 0.998), axis=0)
+        if has_prior:
+            middle = self.basis.project(np.zeros(self.latent_dim))[0]
+            n_axes = 1 if self.is_line else 2
+            low[:n_axes] = np.minimum(low, middle - reach)[:n_axes]
+            high[:n_axes] = np.maximum(high, middle + reach)[:n_axes]
+        pad = np.maximum((high - low) * PADDING, 1e-3)
+        low, high = low - pad, high + pad
+        return (float(low[0]), float(high[0])), (float(low[1]), float(high[1]))
+
+    def overlay(self, selection: Selection, *, has_rings: bool, has_path: bool) -> Overlay:
+        """Return what is drawn over the points for a selection."""
+        ends = (selection.end_a, selection.end_b) if has_path else (None, None)
+        share = np.linspace(0.0, 1.0, PATH_POINTS)
+        path = self._project_all(interpolate(*ends, share, path=selection.path)) if has_path else None
+        return Overlay(
+            crosshair=self.project(selection.code),
+            is_line=self.is_line,
+            end_a=None if ends[0] is None else self.project(ends[0]),
+            end_b=None if ends[1] is None else self.project(ends[1]),
+            path=path,
+            ellipses=self._ellipses(selection.image),
+            rings=self._rings() if has_rings else (),
+        )
+
+    def _first_basis(self, through: NDArray[np.floating]) -> Basis:
+        if self.is_line:
+            return line_basis()
+        if self._axes == "pca":
+            codes = np.eye(self.latent_dim, dtype=np.float32) if self._codes is None else self._codes.loc
+            return pca_basis(codes, through)
+        return axis_basis(int(self._axes[0]), int(self._axes[1]), through)
+
+    def _project(self) -> None:
+        if self._codes is None:
+            self.points = np.zeros((0, 2), dtype=np.float32)
+            return
+        self.points = self.basis.project(self._codes.loc).astype(np.float32)
+        if self.is_line:
+            has_bound = self._codes.kl_per_dim is not None
+            self.points[:, 1] = self._codes.elbo if has_bound else -self._codes.distortion
+
+    def _project_all(self, codes: ArrayLike) -> Points:
+        xy = self.basis.project(codes).astype(np.float32)
+        if self.is_line:
+            xy[:, 1] = self._middle()
+        return xy
+
+    def _middle(self) -> float:
+        finite = self.points[np.isfinite(self.points[:, 1]), 1]
+        return float(np.median(finite)) if len(finite) else 0.0
+
+    def _ellipses(self, image: int | None) -> tuple[Points, ...]:
+        codes = self._codes
+        if image is None or codes is None:
+            return ()
+        place = int(np.searchsorted(codes.indices, image))
+        if place >= len(codes.indices) or codes.indices[place] != image or not codes.scale[place].any():
+            return ()
+        outlines = [
+            posterior_ellipse(codes.loc[place], codes.scale[place], self.basis, n_sigma).astype(np.float32)
+            for n_sigma in (1.0, 2.0)
+        ]
+        if self.is_line:
+            for outline in outlines:
+                outline[:, 1] = self.points[place, 1]
+        return tuple(outlines)
+
+    def _rings(self) -> tuple[Points, ...]:
+        if self.is_line:
+            return tuple(np.array([[sigma, 0.0], [-sigma, 0.0]], dtype=np.float32) for sigma in (1, 2, 3))
+        angle = np.linspace(0.25 * np.pi, 2.25 * np.pi, 129)
+        circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+        middle = self.basis.project(np.zeros(self.latent_dim))
+        return tuple((middle + sigma * circle).astype(np.float32) for sigma in (1, 2, 3))
+
+
+def latent_name(axis: int) -> str:
+    """Return the name of a latent dimension, counted from 1: 'z₁'."""
+    return "z" + str(axis + 1).translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))

@@ -1,0 +1,148 @@
+"""`MapTools`: the row above the map that says what is shown on it and how."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, Signal
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QToolButton, QWidget
+
+from vae_explorer.gui.theme import GRID_PX, current_theme
+from vae_explorer.gui.widgets.latent_view import latent_name
+from vae_explorer.gui.widgets.mean_draw import MeanDrawSwitch
+from vae_explorer.gui.widgets.toggle_style import toggle_sheet
+
+LAYERS = ("points", "plane", "rings", "path", "picture")
+
+
+class MapTools(QWidget):
+    """Axes (latent_dim > 2), layers, mean or draw, and the way back to the whole.
+
+    axes_chosen(object): (i, j) or 'pca'. layers_changed(): a toggle was pressed, see `is_on`.
+    reset_asked(): show everything.
+    """
+
+    axes_chosen = Signal(object)
+    layers_changed = Signal()
+    reset_asked = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(GRID_PX // 2)
+        self._x = self._axis_box("axis_x", self.tr("The latent dimension along x, or the main directions (PCA)."))
+        self._y = self._axis_box("axis_y", self.tr("The latent dimension along y."))
+        self._times = QLabel("×")
+        for widget in (self._x, self._times, self._y):
+            row.addWidget(widget)
+        self._toggles = {name: self._toggle(name, *words) for name, words in self._layer_words().items()}
+        for toggle in self._toggles.values():
+            row.addWidget(toggle)
+        row.addStretch(1)
+        self.mean_draw = MeanDrawSwitch()
+        row.addWidget(self.mean_draw)
+        reset = QToolButton()
+        reset.setText(self.tr("Fit"))
+        reset.setObjectName("reset_view")
+        reset.setToolTip(self.tr("Show all points again (key 0). Wheel zooms; Space-drag or middle-drag pans."))
+        reset.setAccessibleName(self.tr("reset view"))
+        reset.clicked.connect(self.reset_asked)
+        row.addWidget(reset)
+        self.set_latent_dim(2)
+        self._restyle()
+
+    def is_on(self, layer: str) -> bool:
+        """Whether a layer ('points', 'plane', 'rings', 'path', 'picture') is shown."""
+        return self._toggles[layer].isChecked()
+
+    def set_on(self, layer: str, is_on: bool) -> None:
+        """Show or hide a layer, as if its button had been pressed."""
+        self._toggles[layer].setChecked(is_on)
+
+    def set_has_prior(self, has_prior: bool) -> None:
+        """Offer the prior's rings, or not (an autoencoder has no prior)."""
+        self._toggles["rings"].setVisible(has_prior)
+
+    def set_latent_dim(self, latent_dim: int) -> None:
+        """Offer the latent dimensions of a model; with one or two there is nothing to choose."""
+        for box in (self._x, self._y):
+            box.blockSignals(True)
+            box.clear()
+            for axis in range(latent_dim):
+                box.addItem(latent_name(axis), axis)
+        if latent_dim > 2:
+            self._x.insertItem(0, self.tr("PCA"), "pca")
+            self._x.setCurrentIndex(1)
+        self._y.setCurrentIndex(min(1, latent_dim - 1))
+        for box in (self._x, self._y):
+            box.blockSignals(False)
+        for widget in (self._x, self._times, self._y):
+            widget.setVisible(latent_dim > 2)
+
+    def choose_axes(self, axes: object) -> None:
+        """Choose (i, j) or 'pca' as if in the boxes."""
+        if axes == "pca":
+            self._x.setCurrentIndex(self._x.findData("pca"))
+        elif isinstance(axes, tuple):
+            self._y.setCurrentIndex(self._y.findData(axes[1]))
+            self._x.setCurrentIndex(self._x.findData(axes[0]))
+
+    def _on_axis_chosen(self) -> None:
+        x, y = self._x.currentData(), self._y.currentData()
+        is_plain = x != "pca"
+        for widget in (self._times, self._y):
+            widget.setVisible(is_plain)
+        if not is_plain:
+            self.axes_chosen.emit("pca")
+            return
+        if x == y:
+            # Two equal axes are no plane: the box that was not touched gives way.
+            other = self._y if self.sender() is self._x else self._x
+            other.blockSignals(True)
+            other.setCurrentIndex(other.findData(0 if x else 1))
+            other.blockSignals(False)
+        self.axes_chosen.emit((int(self._x.currentData()), int(self._y.currentData())))
+
+    def _restyle(self) -> None:
+        sheet = toggle_sheet(current_theme())
+        # A sheet that is set sends another PaletteChange to its widget.
+        if sheet != self.styleSheet():
+            self.setStyleSheet(sheet)
+
+    def _axis_box(self, name: str, tip: str) -> QComboBox:
+        box = QComboBox()
+        box.setObjectName(name)
+        box.setToolTip(tip)
+        box.setAccessibleName(tip)
+        box.currentIndexChanged.connect(self._on_axis_chosen)
+        return box
+
+    def _toggle(self, name: str, text: str, tip: str, is_on: bool) -> QToolButton:
+        button = QToolButton()
+        button.setText(text)
+        button.setObjectName(f"layer_{name}")
+        button.setCheckable(True)
+        button.setChecked(is_on)
+        button.setToolTip(tip)
+        button.setAccessibleName(f"{text}: {tip}")
+        button.toggled.connect(self.layers_changed)
+        return button
+
+    def _layer_words(self) -> dict[str, tuple[str, str, bool]]:
+        return {
+            "points": (self.tr("Points"), self.tr("A point for each image: the mean of its q(z|x)."), True),
+            "plane": (
+                self.tr("Plane"),
+                self.tr("Decoded pictures behind the points, each centred on its code."),
+                False,
+            ),
+            "rings": (self.tr("Rings"), self.tr("The prior p(z): 1, 2 and 3 standard deviations."), True),
+            "path": ("A–B", self.tr("The path of the interpolation; drag its ends A and B."), True),
+            "picture": (self.tr("Picture"), self.tr("The decoded picture beside the crosshair."), True),
+        }
+
+    # ---- Qt -------------------------------------------------------------------------------------------------------
+
+    def changeEvent(self, event: QEvent) -> None:
+        if event.type() == QEvent.Type.PaletteChange:
+            self._restyle()
+        super().changeEvent(event)

@@ -1,0 +1,292 @@
+"""`MapView`: the plot under the hand; presses anywhere look there, the wheel zooms, space or the middle button pans."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import pyqtgraph as pg
+from numpy.typing import NDArray
+from PySide6.QtCore import QEvent, QPointF, Qt, QTimer, Signal
+from PySide6.QtGui import QFocusEvent, QImage, QKeyEvent, QMouseEvent, QWheelEvent
+from PySide6.QtWidgets import QWidget
+
+from vae_explorer.gui.theme import Theme, current_theme
+from vae_explorer.gui.widgets.cloud import PointColours
+from vae_explorer.gui.widgets.map_layers import END_RADIUS_PX, CloudLayer, Overlay, OverlayLayer, PlaneLayer
+from vae_explorer.gui.widgets.plot_style import apply_plot_theme, prepare_plot, set_axis_label
+from vae_explorer.gui.widgets.view_frame import ViewFrame
+
+PICK_RADIUS_PX = 4.0
+"""A release this near a point selects its image, and a press that moves no farther is a click."""
+SETTLE_MS = 120
+"""The view has settled once it has not moved for so long."""
+STEP_PX, BIG_STEP_PX = 4.0, 40.0
+"""How far an arrow key moves the selection, without and with Shift."""
+NARROWEST, WIDEST = 1e-3, 1e4
+ZOOM_A_NOTCH = 1.2
+
+End = Literal["a", "b"]
+Range = tuple[float, float]
+
+
+class MapView(pg.PlotWidget):
+    """A plot of codes that reports where it is touched, in its own coordinates; it knows no model.
+
+    touched(float, float, bool): look at these coordinates; True when the press has ended without picking.
+    picked(int): a press ended where it began, within 4 px of this point (its place in the points).
+    end_moved(str, float, float, bool): the handle 'a' or 'b' is dragged here; True when it is let go.
+    end_clicked(str): a handle was pressed and let go without moving.
+    nudged(float, float): an arrow key asks to move the selection by so many map units.
+    key_asked(str): a key of the map was pressed: 'a', 'b', 'nearest', 'reset'.
+    view_settled(): the visible range has not changed for a moment.
+    navigated(): the person panned or zoomed.
+    """
+
+    touched = Signal(float, float, bool)
+    picked = Signal(int)
+    end_moved = Signal(str, float, float, bool)
+    end_clicked = Signal(str)
+    nudged = Signal(float, float)
+    key_asked = Signal(str)
+    view_settled = Signal()
+    navigated = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._box = self.getPlotItem().getViewBox()
+        prepare_plot(self.getPlotItem())
+        for side in ("left", "bottom"):
+            # Grid lines belong to the axes; behind the view they do not cut through the pictures.
+            self.getPlotItem().getAxis(side).setZValue(-1000)
+        self._box.setMouseEnabled(x=False, y=False)
+        self._box.setAspectLocked(True)
+        self._box.disableAutoRange()
+        self.plane, self.cloud, self.over = PlaneLayer(), CloudLayer(), OverlayLayer()
+        for depth, layer in enumerate((self.plane, self.cloud, self.over)):
+            layer.setZValue(depth)
+            self._box.addItem(layer, ignoreBounds=True)
+        self._settling = QTimer(self, singleShot=True, interval=SETTLE_MS)
+        self._settling.timeout.connect(self.view_settled)
+        self._pressed_at: QPointF | None = None
+        self._grabbed: End | None = None
+        self._panned_from: QPointF | None = None
+        self._has_moved = False
+        self._is_space_down = False
+        self._box.sigRangeChanged.connect(self._on_frame_changed)
+        self._box.sigResized.connect(self._on_frame_changed)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setCursor(Qt.CursorShape.CrossCursor)
+        self.show_range((-4.0, 4.0), (-4.0, 4.0))
+        self.restyle()
+
+    # ---- what it shows --------------------------------------------------------------------------------------------
+
+    def frame(self) -> ViewFrame:
+        """Return the visible ranges and where they lie, in pixels of this widget."""
+        rect = self._box.sceneBoundingRect()
+        (x0, x1), (y0, y1) = self._box.viewRange()
+        return ViewFrame(rect.x(), rect.y(), max(rect.width(), 1.0), max(rect.height(), 1.0), (x0, x1), (y0, y1))
+
+    def set_points(self, points: NDArray[np.float32], labels: NDArray[np.int64] | None) -> None:
+        """Show codes at points (n, 2) with the labels (n,) that colour them."""
+        self.cloud.raster.set_points(points, labels)
+        self.cloud.update()
+
+    def set_hidden(self, labels: frozenset[int]) -> None:
+        """Leave out the points of some labels."""
+        self.cloud.raster.set_hidden(labels)
+        self.cloud.update()
+
+    def set_overlay(self, overlay: Overlay) -> None:
+        """Draw these things over the points."""
+        self.over.overlay = overlay
+        self.over.update()
+
+    def set_thumbnail(self, image: QImage | None) -> None:
+        """Show a picture beside the crosshair, or none."""
+        self.over.thumbnail = image
+        self.over.update()
+
+    def set_aspect_locked(self, is_locked: bool) -> None:
+        """Keep one unit of x as long as one of y, or let both scale alone."""
+        self._box.setAspectLocked(is_locked)
+
+    def set_axis_names(self, x: str, y: str) -> None:
+        """Name the axes."""
+        set_axis_label(self.getPlotItem(), "bottom", x)
+        set_axis_label(self.getPlotItem(), "left", y)
+
+    def show_range(self, x_range: Range, y_range: Range) -> None:
+        """Make these ranges visible, as large as the aspect allows."""
+        self._box.setRange(xRange=x_range, yRange=y_range, padding=0.0, disableAutoRange=True)
+
+    def zoom(self, factor: float, at_px: QPointF | None = None) -> None:
+        """Magnify by a factor around a pixel, or around the middle."""
+        frame = self.frame()
+        middle = QPointF(frame.left + frame.width / 2, frame.top + frame.height / 2)
+        at = middle if at_px is None else at_px
+        x, y = frame.to_view(at.x(), at.y())
+        ranges = [
+            tuple(centre + (edge - centre) / factor for edge in span)
+            for centre, span in ((x, frame.x_range), (y, frame.y_range))
+        ]
+        if all(NARROWEST <= high - low <= WIDEST for low, high in ranges):
+            self.show_range(*ranges)
+            self.navigated.emit()
+
+    def pan(self, dx_px: float, dy_px: float) -> None:
+        """Move what is visible along with the hand, by so many pixels."""
+        frame = self.frame()
+        sx, sy = frame.scale
+        (x0, x1), (y0, y1) = frame.x_range, frame.y_range
+        dx, dy = -dx_px / sx, dy_px / sy
+        self.show_range((x0 + dx, x1 + dx), (y0 + dy, y1 + dy))
+        self.navigated.emit()
+
+    def restyle(self) -> None:
+        """Take the colours of the current theme."""
+        theme: Theme = current_theme()
+        apply_plot_theme(self, theme)
+        for layer in (self.plane, self.cloud, self.over):
+            layer.theme = theme
+            layer.update()
+        self.cloud.raster.set_colours(PointColours([*theme.classes, theme.muted], theme.surface, alpha=0.94))
+
+    def _on_frame_changed(self, *_: object) -> None:
+        frame = self.frame()
+        for layer in (self.plane, self.cloud, self.over):
+            layer.set_frame(frame)
+        self._settling.start()
+
+    def _end_at(self, at: QPointF) -> End | None:
+        frame, overlay = self.frame(), self.over.overlay
+        ends: tuple[tuple[End, NDArray[np.float32] | None], ...] = (("b", overlay.end_b), ("a", overlay.end_a))
+        for name, end in ends:
+            if end is not None and np.hypot(*(frame.to_px(end) - (at.x(), at.y()))) <= END_RADIUS_PX:
+                return name
+        return None
+
+    def _report(self, at: QPointF, *, is_final: bool) -> None:
+        x, y = self.frame().to_view(at.x(), at.y())
+        if self._grabbed is not None:
+            self.end_moved.emit(self._grabbed, x, y, is_final)
+        else:
+            self.touched.emit(x, y, is_final)
+
+    def _update_cursor(self, at: QPointF | None = None) -> None:
+        if self._panned_from is not None:
+            shape = Qt.CursorShape.ClosedHandCursor
+        elif self._is_space_down:
+            shape = Qt.CursorShape.OpenHandCursor
+        elif at is not None and self._end_at(at) is not None:
+            shape = Qt.CursorShape.SizeAllCursor
+        else:
+            shape = Qt.CursorShape.CrossCursor
+        self.viewport().setCursor(shape)
+
+    # ---- Qt -------------------------------------------------------------------------------------------------------
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        at = event.position()
+        is_left = event.button() == Qt.MouseButton.LeftButton
+        if event.button() == Qt.MouseButton.MiddleButton or (is_left and self._is_space_down):
+            self._panned_from = at
+        elif is_left and self.frame().contains(at.x(), at.y()):
+            self._pressed_at, self._has_moved = at, False
+            self._grabbed = self._end_at(at)
+            if self._grabbed is None:
+                self._report(at, is_final=False)
+        self._update_cursor(at)
+        event.accept()
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        at = event.position()
+        if self._panned_from is not None:
+            delta = at - self._panned_from
+            self._panned_from = at
+            self.pan(delta.x(), delta.y())
+        elif self._pressed_at is not None:
+            delta = at - self._pressed_at
+            self._has_moved = self._has_moved or np.hypot(delta.x(), delta.y()) > PICK_RADIUS_PX
+            # A handle that is only clicked stays where it is; a place is followed from the first pixel.
+            if self._grabbed is None or self._has_moved:
+                self._report(at, is_final=False)
+        self._update_cursor(at)
+        event.accept()
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        at = event.position()
+        if self._panned_from is not None:
+            self._panned_from = None
+        elif self._pressed_at is not None and event.button() == Qt.MouseButton.LeftButton:
+            self._finish_press(at)
+        self._update_cursor(at)
+        event.accept()
+
+    def _finish_press(self, at: QPointF) -> None:
+        if self._grabbed is not None and not self._has_moved:
+            self.end_clicked.emit(self._grabbed)
+        elif self._has_moved or self._grabbed is not None:
+            self._report(at, is_final=True)
+        else:
+            place = self.cloud.raster.pick(self.frame(), (at.x(), at.y()), PICK_RADIUS_PX)
+            if place is None:
+                self._report(at, is_final=True)
+            else:
+                self.picked.emit(place)
+        self._pressed_at, self._grabbed = None, None
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        # Two quick clicks are two clicks.
+        self.mousePressEvent(event)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        notches = event.angleDelta().y() / 120
+        if notches:
+            self.zoom(ZOOM_A_NOTCH**notches, event.position())
+        event.accept()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        key = Qt.Key(event.key())
+        moves = {Qt.Key.Key_Left: (-1, 0), Qt.Key.Key_Right: (1, 0), Qt.Key.Key_Up: (0, 1), Qt.Key.Key_Down: (0, -1)}
+        asks = {Qt.Key.Key_A: "a", Qt.Key.Key_B: "b", Qt.Key.Key_N: "nearest", Qt.Key.Key_0: "reset"}
+        if key == Qt.Key.Key_Space:
+            self._is_space_down = True
+            self._update_cursor()
+        elif key in moves:
+            self._move_by_key(*moves[key], event.modifiers())
+        elif key in (Qt.Key.Key_Plus, Qt.Key.Key_Equal, Qt.Key.Key_Minus):
+            self.zoom(1 / ZOOM_A_NOTCH if key == Qt.Key.Key_Minus else ZOOM_A_NOTCH)
+        elif key in asks and not event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            self.key_asked.emit(asks[key])
+        else:
+            event.ignore()
+
+    def _move_by_key(self, right: int, up: int, modifiers: Qt.KeyboardModifier) -> None:
+        step = BIG_STEP_PX if modifiers & Qt.KeyboardModifier.ShiftModifier else STEP_PX
+        if modifiers & Qt.KeyboardModifier.ControlModifier:
+            self.pan(-right * BIG_STEP_PX, up * BIG_STEP_PX)
+            return
+        sx, sy = self.frame().scale
+        self.nudged.emit(right * step / sx, up * step / sy)
+
+    def keyReleaseEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Space and not event.isAutoRepeat():
+            self._is_space_down = False
+            self._update_cursor()
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        super().focusInEvent(event)
+        self.over.has_focus = True
+        self.over.update()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        super().focusOutEvent(event)
+        self._is_space_down = False
+        self.over.has_focus = False
+        self.over.update()
+
+    def leaveEvent(self, event: QEvent) -> None:
+        # pyqtgraph's own handler looks for a drag of its scene; presses never reach that scene.
+        event.accept()

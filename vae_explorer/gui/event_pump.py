@@ -72,8 +72,8 @@ class EventPump(QObject):
         if records:
             self._deliver(RecordsAdded(records))
         statuses = [event for event in waiting if isinstance(event, RunStatus)]
-        for status, following in zip(statuses, [*statuses[1:], None], strict=True):
-            if following is None or following.state is not status.state:
+        for place, status in enumerate(statuses):
+            if place + 1 == len(statuses) or statuses[place + 1].state is not status.state:
                 self._deliver(status)
         for snapshot in waiting:
             if isinstance(snapshot, CodesSnapshot):

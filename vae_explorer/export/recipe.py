@@ -71,7 +71,9 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     def completed(self, *, run: str | None, step: int, config: RunConfig, data_digest: str) -> Recipe:
         """Return the recipe with where it came from: the run's name, the weights' step, configuration, data digest."""
-        return msgspec.structs.replace(self, run=run, step=step, config=config.to_dict(), data_digest=data_digest)
+        # As JSON gives it back (lists, not tuples), so that a recipe that was read equals the one that was written.
+        plain = msgspec.json.decode(msgspec.json.encode(config.to_dict()))
+        return msgspec.structs.replace(self, run=run, step=step, config=plain, data_digest=data_digest)
 
 
 def encode_recipe(recipe: Recipe) -> bytes:

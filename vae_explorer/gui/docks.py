@@ -19,7 +19,7 @@ Area = Qt.DockWidgetArea
 
 SIDE_SHARE = {"run": 0.22, "here": 0.21}
 """Widths of the side docks, of the window's."""
-FOOT_SHARE = 0.34
+FOOT_SHARE = 0.31
 """Height of the docks at the foot, of the window's."""
 CURVES_SHARE = 0.45
 
@@ -45,7 +45,6 @@ class Docks(QObject):
         super().__init__(window)
         self._window = window
         window.setDockNestingEnabled(True)
-        window.setTabPosition(Area.AllDockWidgetAreas, window.tabPosition(Area.TopDockWidgetArea))
         for corner in (Qt.Corner.BottomLeftCorner, Qt.Corner.BottomRightCorner):
             window.setCorner(corner, Area.BottomDockWidgetArea)
         self.panels = Panels(

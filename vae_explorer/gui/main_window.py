@@ -15,7 +15,7 @@ from vae_explorer.gui.data_loader import DataLoader
 from vae_explorer.gui.docks import Docks
 from vae_explorer.gui.file_commands import FileCommands
 from vae_explorer.gui.help_texts import about_html, shortcuts_html
-from vae_explorer.gui.theme import tabular_font
+from vae_explorer.gui.theme import GRID_PX, tabular_font
 from vae_explorer.gui.tool_bar import RunToolBar
 from vae_explorer.gui.view_commands import ViewCommands
 from vae_explorer.gui.widgets.notice_bar import NoticeBar
@@ -77,6 +77,7 @@ class MainWindow(QMainWindow):
     def _fill_status_bar(self, *tasks: TaskBar) -> None:
         bar = self.statusBar()
         bar.setSizeGripEnabled(False)
+        bar.setContentsMargins(0, 0, GRID_PX, 0)
         self._step = QLabel()
         self._step.setObjectName("status_step")
         self._step.setFont(tabular_font(self._step.font()))

@@ -22,6 +22,7 @@ class Theme:
     window: str
     surface: str
     raised: str
+    field: str
     text: str
     muted: str
     line: str
@@ -44,8 +45,8 @@ class Theme:
 
 # Class colours after Paul Tol's "muted" and Okabe-Ito sets, lightness adjusted to the ground they lie on.
 LIGHT = Theme(
-    is_dark=False, window="#f4f5f7", surface="#ffffff", raised="#e9ebef", text="#1b1e24", muted="#626a78",
-    line="#d3d7de", accent="#2f5bd8", accent_text="#ffffff", warning="#8a5a00", error="#b3261e",
+    is_dark=False, window="#f4f5f7", surface="#ffffff", raised="#e9ebef", field="#ffffff",
+    text="#1b1e24", muted="#626a78", line="#d3d7de", accent="#2f5bd8", accent_text="#ffffff", warning="#8a5a00", error="#b3261e",
     elbo="#2f5bd8", kl="#b4436c", distortion="#3d7a52", selection="#111111", end_a="#111111", end_b="#111111",
     classes=(
         "#332288", "#117733", "#44aa99", "#6cb4dc", "#c9b84e",
@@ -53,8 +54,8 @@ LIGHT = Theme(
     ),
 )  # fmt: skip
 DARK = Theme(
-    is_dark=True, window="#16181d", surface="#1d2026", raised="#2a2e36", text="#e8eaee", muted="#9aa2b1",
-    line="#363b45", accent="#7c9cff", accent_text="#0d1220", warning="#f0b849", error="#ff8a80",
+    is_dark=True, window="#16181d", surface="#1d2026", raised="#2a2e36", field="#262a33",
+    text="#e8eaee", muted="#9aa2b1", line="#363b45", accent="#7c9cff", accent_text="#0d1220", warning="#f0b849", error="#ff8a80",
     elbo="#7c9cff", kl="#f08fb0", distortion="#7fcf9b", selection="#ffffff", end_a="#ffffff", end_b="#ffffff",
     classes=(
         "#8d85e8", "#3fae63", "#5ccfbd", "#8fd3f5", "#e6d873",
@@ -103,13 +104,14 @@ def _palette(theme: Theme) -> QPalette:
     palette = QPalette()
     for names, colour in (
         ((role.Window,), theme.window),
-        ((role.Base, role.ToolTipBase), theme.surface),
+        ((role.Base,), theme.field),
+        ((role.ToolTipBase, role.Light, role.Midlight), theme.surface),
         ((role.Button, role.AlternateBase), theme.raised),
         ((role.WindowText, role.Text, role.ButtonText, role.ToolTipText), theme.text),
         ((role.PlaceholderText,), theme.muted),
         ((role.Highlight, role.Accent, role.Link), theme.accent),
         ((role.HighlightedText,), theme.accent_text),
-        ((role.Mid,), theme.line),
+        ((role.Mid, role.Dark, role.Shadow), theme.line),
     ):
         for name in names:
             palette.setColor(name, QColor(colour))

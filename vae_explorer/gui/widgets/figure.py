@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
 
 from vae_explorer.gui.theme import GRID_PX, tabular_font
@@ -24,7 +23,7 @@ class Figure(QWidget):
         font = tabular_font(self._value.font())
         font.setBold(True)
         self._value.setFont(font)
-        self._value.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self._value.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         self._value.setMinimumWidth(self._value.fontMetrics().horizontalAdvance(number_text(widest, decimals)))
         row = QHBoxLayout(self)
         row.setContentsMargins(GRID_PX // 2, 0, GRID_PX // 2, 0)
@@ -45,9 +44,7 @@ class Figure(QWidget):
 
     def set_colour(self, colour: str) -> None:
         """Give the name the colour of its term."""
-        palette = self._name.palette()
-        palette.setColor(QPalette.ColorRole.WindowText, QColor(colour))
-        self._name.setPalette(palette)
+        self._name.setStyleSheet(f"color: {colour}")
 
 
 def number_text(value: float, decimals: int) -> str:

@@ -61,17 +61,12 @@ def _manifold(model: FrozenModel, data: ImageData, recipe: Recipe) -> CodeGrid:
     if model.is_autoencoder:
         low, high = code_box(model, data)
         codes = box_lattice(rows, cols, low=low, high=high, axes=axes)
-        over = "even steps through the box of the autoencoder's codes (it has no prior)"
     else:
         codes = quantile_lattice(rows, cols, latent_dim=latent_dim, axes=axes)
-        over = "quantiles of the prior"
+    title = f"Manifold of {'z0' if latent_dim == 1 else f'z{axes[0]}, z{axes[1]}'}{_box_words(model)}, {_at(model)}"
     if latent_dim == 1:
-        return CodeGrid(codes, Captions(title=f"Manifold of z0, {over}, step {model.step:,}"))
-    captions = Captions(
-        title=f"Manifold of z{axes[0]} and z{axes[1]}, {over}, step {model.step:,}",
-        rows=_words(codes[:, 0, axes[1]]),
-        cols=_words(codes[0, :, axes[0]]),
-    )
+        return CodeGrid(codes, Captions(title=title))
+    captions = Captions(title=title, rows=_words(codes[:, 0, axes[1]]), cols=_words(codes[0, :, axes[0]]))
     return CodeGrid(codes, captions)
 
 
@@ -85,8 +80,7 @@ def _main_axes(model: FrozenModel, data: ImageData) -> tuple[int, int]:
 
 def _samples(model: FrozenModel, data: ImageData, recipe: Recipe) -> CodeGrid:
     codes = _drawn_codes(model, data, n=recipe.rows * recipe.cols, seed=recipe.seed)
-    origin = "drawn evenly from the box of the autoencoder's codes (it has no prior)"
-    title = f"Samples {origin if model.is_autoencoder else 'of the prior'}, seed {recipe.seed}, step {model.step:,}"
+    title = f"Samples{_box_words(model)}, {_at(model)}"
     return CodeGrid(codes.reshape(recipe.rows, recipe.cols, -1), Captions(title=title))
 
 
@@ -109,10 +103,8 @@ def _traversal(model: FrozenModel, data: ImageData, recipe: Recipe) -> CodeGrid:
     axes = list(recipe.axes) if recipe.axes else used_dimensions(model, data)[: recipe.rows]
     share = np.linspace(0.0, 1.0, recipe.cols) if recipe.cols > 1 else np.array([0.5])
     rows = [traversal(centre, [axis], low[axis] + share * (high[axis] - low[axis])) for axis in axes]
-    about = "the middle" if recipe.image is None else f"image {recipe.image:,}"
-    captions = Captions(
-        title=f"Traversals through the code of {about}, step {model.step:,}", rows=tuple(f"z{axis}" for axis in axes)
-    )
+    about = "" if recipe.image is None else f" of image {recipe.image:,}"
+    captions = Captions(title=f"Traversals{about}, {_at(model)}", rows=tuple(f"z{axis}" for axis in axes))
     return CodeGrid(np.concatenate(rows), captions)
 
 
@@ -122,7 +114,7 @@ def _interpolation(model: FrozenModel, data: ImageData, recipe: Recipe) -> CodeG
     share = np.linspace(0.0, 1.0, recipe.rows * recipe.cols)
     codes = interpolate(ends[0], ends[1], share, path=recipe.path)
     words = [_end_word(end) for end in (recipe.start, recipe.end)]
-    title = f"From {words[0]} to {words[1]}, {recipe.path}, step {model.step:,}"
+    title = f"From {words[0]} to {words[1]}, {_at(model)}"
     return CodeGrid(codes.reshape(recipe.rows, recipe.cols, -1), Captions(title=title))
 
 
@@ -141,6 +133,15 @@ def _end_word(end: int | tuple[float, ...] | None) -> str:
 def _code_of(model: FrozenModel, image: int) -> Codes:
     code: Codes = model.codes(np.array([image], dtype=np.int64)).loc[0]
     return code
+
+
+def _at(model: FrozenModel) -> str:
+    return f"step {model.step:,}"
+
+
+def _box_words(model: FrozenModel) -> str:
+    """What stands in for the prior, said where a VAE would draw on it."""
+    return " in the box of codes" if model.is_autoencoder else ""
 
 
 def _words(values: Codes) -> tuple[str, ...]:

@@ -104,9 +104,7 @@ def _reconstructions(model: FrozenModel, data: ImageData, recipe: Recipe) -> Sli
     codes = _padded(loc, places).reshape(recipe.rows, recipe.cols, -1)
     tiles = np.stack((originals, decoded), axis=1).reshape(2 * recipe.rows, recipe.cols, *data.shape)
     both = np.stack((np.full_like(codes, np.nan), codes), axis=1).reshape(2 * recipe.rows, recipe.cols, -1)
-    captions = Captions(
-        title=f"Images and their reconstructions, step {model.step:,}", rows=("image", "model") * recipe.rows
-    )
+    captions = Captions(title=f"Reconstructions, step {model.step:,}", rows=("image", "model") * recipe.rows)
     return _picture(tiles, both, recipe, captions)
 
 

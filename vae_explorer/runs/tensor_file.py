@@ -57,10 +57,14 @@ def write_tensors(path: Path, tensors: Mapping[str, AnyArray], *, metadata: Mapp
     # np.ascontiguousarray would make a scalar one-dimensional; order="C" keeps the shape.
     contiguous = {name: np.asarray(value, order="C") for name, value in tensors.items()}
     with replacing(path) as part:
+        part.touch()
+        mode = part.stat().st_mode
         try:
             save_file(contiguous, part, metadata=dict(metadata))
         except SafetensorError as error:
             raise OSError(errno.EIO, str(error)) from None
+        # WORKAROUND safetensors 0.8: save_file makes files that only their owner may read, whatever the umask says.
+        part.chmod(mode)
 
 
 def read_header(path: Path) -> TensorHeader:

@@ -64,7 +64,7 @@ class Timeline:
         """Return the frame of a step; RunError when there is none or it is damaged."""
         if not self._path("codes", step).is_file():
             raise RunError(
-                f"{self.folder} has no frame of step {step}; the frames there are come from `timeline_steps`."
+                f"{self.folder} has no frame of step {step}; it may have been thinned, list the steps again."
             )
         codes, _ = read_tensors(self._path("codes", step))
         if "loc" not in codes or codes["loc"].ndim != 2:

@@ -47,6 +47,11 @@ def test_the_file_is_plain_safetensors(run):
         assert np.array_equal(array, TENSORS[name])
 
 
+def test_who_may_read_a_run_may_read_its_checkpoints(run):
+    path = run.write_checkpoint(1, TENSORS, {})
+    assert path.stat().st_mode == (run.path / "run.toml").stat().st_mode
+
+
 def test_the_last_three_and_the_best_are_kept(run):
     for step in range(10, 100, 10):
         run.write_checkpoint(step, {"w": np.full(2, step)}, {}, is_best=step in (20, 40))

@@ -43,6 +43,7 @@ class LatentMapPanel(QWidget):
         self._connect()
         self._on_run_opened()
         self._on_data_changed()
+        self._on_layers_changed()
 
     @property
     def map(self) -> MapView:

@@ -22,8 +22,10 @@ def next_in(candidates: NDArray[np.int64], current: int | None, step: int) -> in
         return None
     if current is None:
         return int(candidates[0 if step > 0 else -1])
-    side = "right" if step > 0 else "left"
-    place = int(np.searchsorted(candidates, current, side=side)) + (0 if step > 0 else -1)
+    if step > 0:
+        place = int(np.searchsorted(candidates, current, side="right"))
+    else:
+        place = int(np.searchsorted(candidates, current, side="left")) - 1
     return int(candidates[place % len(candidates)])
 
 

@@ -19,6 +19,7 @@ Range = tuple[float, float]
 Axes = tuple[int, int]
 
 PATH_POINTS = 65
+RANGE_SAMPLE = 5000
 PADDING = 0.06
 """Share of the span that stays free around the points."""
 
@@ -91,7 +92,9 @@ class LatentView:
 
     def natural_range(self, *, has_prior: bool) -> tuple[Range, Range]:
         """Return ranges of x and y that show all but the outermost points, and the prior's rings if it has some."""
-        finite = self.points[np.isfinite(self.points).all(axis=1)]
+        # Quantiles of an even sample: the range is asked for with every snapshot.
+        some = self.points[:: max(1, len(self.points) // RANGE_SAMPLE)]
+        finite = some[np.isfinite(some).all(axis=1)]
         reach = 3.3 if has_prior else 1.0
         if not len(finite):
             return (-reach, reach), ((-1.0, 1.0) if self.is_line else (-reach, reach))
@@ -107,15 +110,13 @@ class LatentView:
 
     def overlay(self, selection: Selection, *, has_rings: bool, has_path: bool) -> Overlay:
         """Return what is drawn over the points for a selection."""
-        ends = (selection.end_a, selection.end_b) if has_path else (None, None)
-        share = np.linspace(0.0, 1.0, PATH_POINTS)
-        path = self._project_all(interpolate(*ends, share, path=selection.path)) if has_path else None
+        a, b, share = selection.end_a, selection.end_b, np.linspace(0.0, 1.0, PATH_POINTS)
         return Overlay(
             crosshair=self.project(selection.code),
             is_line=self.is_line,
-            end_a=None if ends[0] is None else self.project(ends[0]),
-            end_b=None if ends[1] is None else self.project(ends[1]),
-            path=path,
+            end_a=self.project(a) if has_path else None,
+            end_b=self.project(b) if has_path else None,
+            path=self._project_all(interpolate(a, b, share, path=selection.path)) if has_path else None,
             ellipses=self._ellipses(selection.image),
             rings=self._rings() if has_rings else (),
         )

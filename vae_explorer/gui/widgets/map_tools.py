@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from PySide6.QtCore import QEvent, Signal
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QToolButton, QWidget
 
@@ -10,7 +12,7 @@ from vae_explorer.gui.widgets.latent_view import latent_name
 from vae_explorer.gui.widgets.mean_draw import MeanDrawSwitch
 from vae_explorer.gui.widgets.toggle_style import toggle_sheet
 
-LAYERS = ("points", "plane", "rings", "path", "picture")
+Layer = Literal["points", "plane", "rings", "path", "picture"]
 
 
 class MapTools(QWidget):
@@ -50,11 +52,11 @@ class MapTools(QWidget):
         self.set_latent_dim(2)
         self._restyle()
 
-    def is_on(self, layer: str) -> bool:
-        """Whether a layer ('points', 'plane', 'rings', 'path', 'picture') is shown."""
+    def is_on(self, layer: Layer) -> bool:
+        """Whether a layer is shown."""
         return self._toggles[layer].isChecked()
 
-    def set_on(self, layer: str, is_on: bool) -> None:
+    def set_on(self, layer: Layer, is_on: bool) -> None:
         """Show or hide a layer, as if its button had been pressed."""
         self._toggles[layer].setChecked(is_on)
 
@@ -116,7 +118,7 @@ class MapTools(QWidget):
         box.currentIndexChanged.connect(self._on_axis_chosen)
         return box
 
-    def _toggle(self, name: str, text: str, tip: str, is_on: bool) -> QToolButton:
+    def _toggle(self, name: Layer, text: str, tip: str, is_on: bool) -> QToolButton:
         button = QToolButton()
         button.setText(text)
         button.setObjectName(f"layer_{name}")
@@ -127,13 +129,13 @@ class MapTools(QWidget):
         button.toggled.connect(self.layers_changed)
         return button
 
-    def _layer_words(self) -> dict[str, tuple[str, str, bool]]:
+    def _layer_words(self) -> dict[Layer, tuple[str, str, bool]]:
         return {
             "points": (self.tr("Points"), self.tr("A point for each image: the mean of its q(z|x)."), True),
             "plane": (
                 self.tr("Plane"),
                 self.tr("Decoded pictures behind the points, each centred on its code."),
-                False,
+                True,
             ),
             "rings": (self.tr("Rings"), self.tr("The prior p(z): 1, 2 and 3 standard deviations."), True),
             "path": ("A–B", self.tr("The path of the interpolation; drag its ends A and B."), True),

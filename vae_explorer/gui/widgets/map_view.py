@@ -56,9 +56,6 @@ class MapView(pg.PlotWidget):
         super().__init__(parent)
         self._box = self.getPlotItem().getViewBox()
         prepare_plot(self.getPlotItem())
-        for side in ("left", "bottom"):
-            # Grid lines belong to the axes; behind the view they do not cut through the pictures.
-            self.getPlotItem().getAxis(side).setZValue(-1000)
         self._box.setMouseEnabled(x=False, y=False)
         self._box.setAspectLocked(True)
         self._box.disableAutoRange()
@@ -127,12 +124,9 @@ class MapView(pg.PlotWidget):
         middle = QPointF(frame.left + frame.width / 2, frame.top + frame.height / 2)
         at = middle if at_px is None else at_px
         x, y = frame.to_view(at.x(), at.y())
-        ranges = [
-            tuple(centre + (edge - centre) / factor for edge in span)
-            for centre, span in ((x, frame.x_range), (y, frame.y_range))
-        ]
-        if all(NARROWEST <= high - low <= WIDEST for low, high in ranges):
-            self.show_range(*ranges)
+        x_range, y_range = _zoomed(frame.x_range, x, factor), _zoomed(frame.y_range, y, factor)
+        if all(NARROWEST <= high - low <= WIDEST for low, high in (x_range, y_range)):
+            self.show_range(x_range, y_range)
             self.navigated.emit()
 
     def pan(self, dx_px: float, dy_px: float) -> None:
@@ -290,3 +284,7 @@ class MapView(pg.PlotWidget):
     def leaveEvent(self, event: QEvent) -> None:
         # pyqtgraph's own handler looks for a drag of its scene; presses never reach that scene.
         event.accept()
+
+
+def _zoomed(span: Range, centre: float, factor: float) -> Range:
+    return centre + (span[0] - centre) / factor, centre + (span[1] - centre) / factor

@@ -10,11 +10,10 @@ from PySide6.QtGui import QColor, QFont, QPen
 from PySide6.QtWidgets import QApplication
 
 from vae_explorer.gui.theme import Theme, tabular_font
+from vae_explorer.gui.widgets.plot_grid import PlotGrid
 
 Term = Literal["elbo", "kl", "distortion"]
 
-GRID_ALPHA = 0.55
-"""Opacity of grid lines, of the theme's line colour: there when looked for, not seen otherwise."""
 LINE_PX = 1.75
 """Width of a curve."""
 
@@ -59,7 +58,7 @@ def prepare_plot(plot: pg.PlotItem, *, has_grid: bool = True) -> None:
         axis.enableAutoSIPrefix(False)
         axis.setStyle(tickLength=-4, tickTextOffset=4, autoExpandTextSpace=True, hideOverlappingLabels=True)
     if has_grid:
-        plot.showGrid(x=True, y=True, alpha=GRID_ALPHA)
+        PlotGrid(plot)
 
 
 def apply_plot_theme(widget: pg.PlotWidget, theme: Theme) -> None:

@@ -98,9 +98,10 @@ class RowGrid(QScrollArea):
             self._set_tab_order()
 
     def _set_tab_order(self) -> None:
+        """Tab goes along each row and then to the next; setTabOrder moves single widgets, so all are named in turn."""
         made = [self._rows[key] for key in self._keys if key in self._rows]
-        for before, after in itertools.pairwise(made):
-            QWidget.setTabOrder(_last_focus(before), _first_focus(after))
+        for before, after in itertools.pairwise([child for row in made for child in _focusable(row)]):
+            QWidget.setTabOrder(before, after)
 
     # ---- Qt -------------------------------------------------------------------------------------------------------
 
@@ -110,13 +111,4 @@ class RowGrid(QScrollArea):
 
 
 def _focusable(widget: QWidget) -> list[QWidget]:
-    found = [w for w in widget.findChildren(QWidget) if w.focusPolicy() & Qt.FocusPolicy.TabFocus]
-    return found or [widget]
-
-
-def _first_focus(widget: QWidget) -> QWidget:
-    return _focusable(widget)[0]
-
-
-def _last_focus(widget: QWidget) -> QWidget:
-    return _focusable(widget)[-1]
+    return [child for child in widget.findChildren(QWidget) if child.focusPolicy() & Qt.FocusPolicy.TabFocus]

@@ -143,7 +143,6 @@ class DataLoader(QObject):
     def _on_ended(self, task: _Task) -> None:
         task.wait()  # it has nothing left to do but return
         self._tasks.discard(task)
-        task.deleteLater()
         is_newest = task is self._newest[task.lane]
         if is_newest:
             self._newest[task.lane] = None
@@ -177,7 +176,8 @@ class _Task(QThread):
         on_failed: Callable[[str], None],
         loader: DataLoader,
     ) -> None:
-        super().__init__(loader)
+        # No parent: `deleteLater` in the slot and the parent's own end, one after the other, crash (PySide6 6.11.3).
+        super().__init__()
         self.setObjectName(lane)
         self.lane, self.on_done, self.on_failed = lane, on_done, on_failed
         self.is_cancelled = threading.Event()

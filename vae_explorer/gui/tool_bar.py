@@ -28,6 +28,8 @@ class RunToolBar(QToolBar):
         self.setObjectName("run_tool_bar")
         self.setWindowTitle(self.tr("Tool bar"))
         self.setMovable(False)
+        # Fusion draws a white line over and under a tool bar, in the dark too.
+        self.setStyleSheet("QToolBar { border: 0; border-bottom: 1px solid palette(mid); padding: 2px; }")
         self.setIconSize(QSize(2 * GRID_PX, 2 * GRID_PX))
         self._add_buttons()
         self.addSeparator()

@@ -14,6 +14,7 @@ from vae_explorer.gui.panels.here import HerePanel
 from vae_explorer.gui.panels.interpolation import InterpolationPanel
 from vae_explorer.gui.panels.latent_map import LatentMapPanel
 from vae_explorer.gui.panels.run import RunPanel
+from vae_explorer.gui.panels.sliders import SlidersPanel
 
 Area = Qt.DockWidgetArea
 
@@ -33,13 +34,14 @@ class Panels:
     here: HerePanel
     curves: CurvesPanel
     interpolation: InterpolationPanel
+    sliders: SlidersPanel
     gallery: GalleryPanel
 
 
 class Docks(QObject):
     """Makes the panels and puts all but the map, which is the window's centre, into docks.
 
-    by_name: run, here, curves, interpolation, gallery."""
+    by_name: run, here, curves, interpolation, sliders, gallery."""
 
     def __init__(self, controller: ModelController, window: QMainWindow) -> None:
         super().__init__(window)
@@ -50,13 +52,14 @@ class Docks(QObject):
         self.panels = Panels(
             run=RunPanel(controller), map=LatentMapPanel(controller), here=HerePanel(controller),
             curves=CurvesPanel(controller), interpolation=InterpolationPanel(controller),
-            gallery=GalleryPanel(controller),
+            sliders=SlidersPanel(controller), gallery=GalleryPanel(controller),
         )  # fmt: skip
         self.by_name = {
             "run": self._dock("run", self.tr("Run"), self.panels.run),
             "here": self._dock("here", self.tr("Here"), self.panels.here),
             "curves": self._dock("curves", self.tr("Curves"), self.panels.curves),
             "interpolation": self._dock("interpolation", self.tr("Interpolation"), self.panels.interpolation),
+            "sliders": self._dock("sliders", self.tr("Sliders"), self.panels.sliders),
             "gallery": self._dock("gallery", self.tr("Gallery"), self.panels.gallery),
         }
 
@@ -75,13 +78,15 @@ class Docks(QObject):
             ("here", Area.RightDockWidgetArea),
             ("curves", Area.BottomDockWidgetArea),
             ("interpolation", Area.BottomDockWidgetArea),
+            ("sliders", Area.BottomDockWidgetArea),
             ("gallery", Area.BottomDockWidgetArea),
         ):
             docks[name].setFloating(False)
             window.addDockWidget(area, docks[name])
             docks[name].show()
         window.splitDockWidget(docks["curves"], docks["interpolation"], Qt.Orientation.Horizontal)
-        window.tabifyDockWidget(docks["interpolation"], docks["gallery"])
+        window.tabifyDockWidget(docks["interpolation"], docks["sliders"])
+        window.tabifyDockWidget(docks["sliders"], docks["gallery"])
         docks["interpolation"].raise_()
         self.share_out()
 

@@ -1,46 +1,68 @@
-"""The program as people start it: a process of its own, with its own data and log folders."""
+"""The program as people start it, with its own data and log folders.
+
+`cli` runs commands in this process, because a process of its own spends two seconds on loading torch; what only a
+process can show (signals, what is loaded, the README) starts one with `own_environment`.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
-import subprocess
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-Cli = Callable[..., "subprocess.CompletedProcess[str]"]
+from vae_explorer.cli import main
+
+FOREIGN = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM", "VAE_EXPLORER_RUNS", "VAE_EXPLORER_DATA")
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command has written."""
+
+    stdout: str
+    stderr: str
+
+
+Cli = Callable[..., Done]
 
 
 @pytest.fixture(scope="session")
-def own_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Variables for child processes: no screen, no folders of the person who runs the tests, one thread for torch."""
+def own_folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Variables that keep the program out of the folders of the person who runs the tests."""
     home = tmp_path_factory.mktemp("home")
-    environment = {
-        name: value
-        for name, value in os.environ.items()
-        if name not in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM", "VAE_EXPLORER_RUNS")
-    }
-    for name in ("XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"):
-        environment[name] = str(home / name)
-    environment["OMP_NUM_THREADS"] = "1"
-    return environment
+    return {
+        f"XDG_{kind}_HOME": str(home / kind.lower()) for kind in ("DATA", "STATE", "CACHE", "CONFIG")
+    }  # fmt: skip
 
 
 @pytest.fixture(scope="session")
-def cli(own_environment: dict[str, str]) -> Cli:
-    """Run `vae-explorer` with arguments; fails unless it ends with `code`, and never lets a traceback pass."""
+def own_environment(own_folders: dict[str, str]) -> dict[str, str]:
+    """Variables for child processes: own folders, no screen, one thread for torch."""
+    kept = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+    return {**kept, **own_folders, "OMP_NUM_THREADS": "1"}
 
-    def run(
-        *arguments: str | Path, cwd: Path, code: int = 0, timeout_s: float = 120
-    ) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "vae_explorer", *map(str, arguments)], cwd=cwd, env=own_environment,
-            capture_output=True, text=True, timeout=timeout_s, check=False,
-        )  # fmt: skip
-        assert done.returncode == code, f"{arguments}: ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
+
+@pytest.fixture(scope="module")
+def cli(own_folders: dict[str, str]) -> Iterator[Cli]:
+    """Run `vae-explorer` with arguments in a folder; fails unless it ends with `code` and without a traceback."""
+
+    def run(*arguments: object, cwd: Path, code: int = 0) -> Done:
+        stdout, stderr = io.StringIO(), io.StringIO()
+        with contextlib.chdir(cwd), contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
+            ended = main([str(argument) for argument in arguments])
+        done = Done(stdout.getvalue(), stderr.getvalue())
+        assert ended == code, f"{arguments}: ended with {ended}\n{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr
         return done
 
-    return run
+    with pytest.MonkeyPatch.context() as patch:
+        for name in FOREIGN:
+            patch.delenv(name, raising=False)
+        for name, value in own_folders.items():
+            patch.setenv(name, value)
+        yield run

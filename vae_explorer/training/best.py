@@ -20,11 +20,6 @@ class BestKeeper:
         self.step = step
         self._state: State | None = None
 
-    @property
-    def is_unsaved(self) -> bool:
-        """Whether a state waits to be taken."""
-        return self._state is not None
-
     def improves(self, value: float, *, step: int) -> bool:
         """Whether `value` is better than all before; if so it is the best from now on."""
         if self.value is not None and value <= self.value:

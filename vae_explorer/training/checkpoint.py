@@ -1,8 +1,6 @@
-"""Between a session and its run folder: write its checkpoints, and read a model from one."""
+"""A model to look at from a checkpoint of a run folder."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 from vae_explorer.data.image_data import ImageData
 from vae_explorer.model.model import build_model
@@ -10,21 +8,7 @@ from vae_explorer.model.pixels import Pixels
 from vae_explorer.objective.reading import FrozenModel
 from vae_explorer.runs.folder import RunFolder
 from vae_explorer.training.devices import resolve_device
-from vae_explorer.training.session import TrainingSession
 from vae_explorer.training.state import SessionMeta, copy_into
-
-
-def save_checkpoint(session: TrainingSession, run: RunFolder) -> Path:
-    """Write the state of the best held-out evaluation where it is new, and the state of now; return the path of now.
-
-    Raises RunError when the disk refuses.
-    """
-    best = session.take_best()
-    arrays, meta = session.state()
-    if best is not None and best[1]["step"] != meta["step"]:
-        run.write_checkpoint(best[1]["step"], *best, is_best=True)
-        best = None
-    return run.write_checkpoint(meta["step"], arrays, meta, is_best=best is not None)
 
 
 def open_frozen(

@@ -291,11 +291,6 @@ class TrainingSession:
 
     # ---- state ------------------------------------------------------------------------------------------------------
 
-    @property
-    def has_better(self) -> bool:
-        """Whether the best held-out evaluation so far is of a state that is not on disk yet."""
-        return self._best.is_unsaved
-
     def take_best(self) -> tuple[dict[str, AnyArray], dict[str, Any]] | None:
         """Return the state of the best held-out evaluation once, for whoever writes it to disk; else None."""
         return self._best.take()

@@ -1,0 +1,80 @@
+"""Images as a model sees them: scaled, and binarised in each of the ways."""
+
+import numpy as np
+import pytest
+import torch
+
+from vae_explorer.model.noise import derived_seed, posterior_noise
+from vae_explorer.model.pixels import Pixels
+
+EVERY = torch.arange(300)
+
+
+def pixels(data, config, binarize="none", **values):
+    return Pixels(data, config.with_values({"data.binarize": binarize, **values}), torch.device("cpu"))
+
+
+def take(source, seed=0):
+    return source.take(EVERY, torch.Generator().manual_seed(seed)).numpy()
+
+
+def test_grey_images_are_divided_by_their_largest_value(digits_data, tiny_config):
+    found = take(pixels(digits_data, tiny_config))
+    np.testing.assert_array_equal(found, digits_data.images[:300].astype(np.float32) / np.float32(16))
+    assert found.max() == 1
+
+
+def test_threshold_is_one_above_one_half(digits_data, tiny_config):
+    source = pixels(digits_data, tiny_config, "threshold")
+    np.testing.assert_array_equal(take(source), digits_data.images[:300] > 8)
+    assert source.is_binarised
+
+
+def test_static_is_drawn_once_by_the_data_seed(digits_data, tiny_config):
+    first, again = (pixels(digits_data, tiny_config, "static") for _ in range(2))
+    other = pixels(digits_data, tiny_config, "static", **{"data.seed": 1})
+    np.testing.assert_array_equal(take(first, 0), take(first, 1))
+    np.testing.assert_array_equal(take(first), take(again))
+    assert (take(first) != take(other)).any()
+
+
+def test_dynamic_is_drawn_anew_from_the_callers_generator(digits_data, tiny_config):
+    source = pixels(digits_data, tiny_config, "dynamic")
+    np.testing.assert_array_equal(take(source, 0), take(source, 0))
+    assert (take(source, 0) != take(source, 1)).any()
+
+
+@pytest.mark.parametrize("binarize", ["static", "dynamic"])
+def test_a_pixel_is_one_with_its_grey_value_as_probability(digits_data, tiny_config, binarize):
+    drawn, grey = take(pixels(digits_data, tiny_config, binarize)), take(pixels(digits_data, tiny_config))
+    assert set(np.unique(drawn)) == {0.0, 1.0}
+    error = np.sqrt((grey * (1 - grey)).sum()) / grey.size
+    assert abs(drawn.mean() - grey.mean()) < 4 * error
+    assert (drawn[grey == 0] == 0).all()
+    assert (drawn[grey == 1] == 1).all()
+
+
+def test_a_gaussian_sees_grey_values_whatever_is_set(digits_data, tiny_config):
+    source = pixels(digits_data, tiny_config, "static", **{"model.likelihood": "gaussian"})
+    assert not source.is_binarised
+    assert take(source).max() == 1
+    assert len(np.unique(take(source))) == 17
+
+
+def test_a_seeded_dynamic_draw_depends_on_the_image_alone(digits_data, tiny_config):
+    source = pixels(digits_data, tiny_config, "dynamic")
+    together = source.take_seeded(np.arange(20), 7)
+    alone = source.take_seeded(np.array([13]), 7)
+    assert torch.equal(together[13:14], alone)
+    assert not torch.equal(source.take_seeded(np.array([13]), 8), alone)
+
+
+def test_seeds_depend_on_every_part_and_on_their_order():
+    seeds = {derived_seed(*parts) for parts in [(0,), (1,), (0, 0), (0, 1), (1, 0), (0, 0, 1), (2**31 - 1, 3)]}
+    assert len(seeds) == 7
+    assert len({derived_seed(0, number) & 0xFFFFFFFF for number in range(2000)}) == 2000
+
+
+def test_posterior_noise_of_an_image_does_not_depend_on_its_company():
+    together = posterior_noise([4, 9, 2], samples=5, latent_dim=3, seed=1)
+    assert torch.equal(together[:, 1:2], posterior_noise([9], samples=5, latent_dim=3, seed=1))

@@ -94,6 +94,11 @@ class ModelController(QObject):
         return self._channels[name]
 
     @property
+    def is_waiting(self) -> bool:
+        """Whether any panel's newest question is still unanswered."""
+        return any(channel.is_waiting for channel in self._channels.values())
+
+    @property
     def draw_seed(self) -> int | None:
         """Seed for draws from p(x|z), or None while means are shown."""
         return self._draw_seed if self.is_drawing else None

@@ -231,8 +231,9 @@ class RunPanel(QScrollArea):
         self._menu.addAction(self.tr("Show this run's folder"), self.reveal_requested.emit)
         self._menu.addSection(self.tr("Recent runs"))
         runs = recent_runs(12)
-        for path in runs:
-            self._menu.addAction(path.name, lambda path=path: self.recent_run_requested.emit(Path(path)))
+        for run in runs:
+            name = run.name.replace("&", "&&")
+            self._menu.addAction(name, lambda path=run.path: self.recent_run_requested.emit(path))
         if not runs:
             self._menu.addAction(self.tr("none yet")).setEnabled(False)
 

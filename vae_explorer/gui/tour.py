@@ -1,0 +1,278 @@
+"""The tour: drives the real window through its main job with no hands, and leaves pictures and an exported grid."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import numpy as np
+from PySide6.QtCore import QElapsedTimer, QEventLoop, QPoint, Qt, QTimer
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QWidget
+
+from vae_explorer.engine.messages import EngineState, JobDone, JobFailed
+from vae_explorer.errors import VaeExplorerError
+from vae_explorer.export.recipe import Recipe
+from vae_explorer.gui.app import Explorer
+from vae_explorer.gui.theme import ThemeName
+from vae_explorer.runs.records import LogRecord, MetricRecord
+
+log = logging.getLogger(__name__)
+
+WAIT_MS = 30_000
+LOOK_MS = 10
+SMALL, LARGE = (1280, 800), (1920, 1080)
+FIRST_LOOK_STEPS, TRAINED_STEPS = 150, 2500
+TRAINING_MS = 15_000
+"""A slow machine trains for so long and shows what it has."""
+
+LEFT = Qt.MouseButton.LeftButton
+W = TypeVar("W", bound=QWidget)
+
+
+def run_tour(out: Path, *, theme: ThemeName = "light") -> int:
+    """Leave `window.png` and its companions, `manifold.png`, `codes.csv` and `tour.json` in `out`; returns 0.
+
+    Settings and runs of the person are not touched: the tour keeps its own beside the pictures. Raises
+    VaeExplorerError naming the step when the window does not do what it should within half a minute.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    app = cast(QApplication, QApplication.instance() or QApplication(sys.argv[:1]))
+    app.setQuitOnLastWindowClosed(False)
+    with tempfile.TemporaryDirectory() as folder, _own_folders(Path(folder), out / "runs"):
+        Tour(out, theme).run()
+    return 0
+
+
+@contextmanager
+def _own_folders(settings: Path, runs: Path) -> Iterator[None]:
+    wanted = {"VAE_EXPLORER_CONFIG": str(settings), "VAE_EXPLORER_RUNS": str(runs)}
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def wait_for(condition: Callable[[], bool], limit_ms: int) -> bool:
+    """Let the window live until a condition holds; False when it does not within the limit."""
+    if condition():
+        return True
+    loop, look, limit = QEventLoop(), QTimer(), QElapsedTimer()
+    limit.start()
+
+    def on_look() -> None:
+        if condition() or limit.hasExpired(limit_ms):
+            loop.quit()
+
+    look.timeout.connect(on_look)
+    look.start(LOOK_MS)
+    loop.exec()
+    look.stop()
+    return condition()
+
+
+class Tour:
+    """One walk through the window. Every step waits for what it should bring about, never for a time."""
+
+    def __init__(self, out: Path, theme: ThemeName) -> None:
+        self._out = out
+        self._started = time.perf_counter()
+        self._pictures: list[str] = []
+        self._explorer = Explorer()
+        self._window = self._explorer.window
+        self._controller = self._explorer.controller
+        self._is_closed = False
+        self._last_held_out: MetricRecord | None = None
+        self._explorer.closed.connect(self._on_closed)
+        self._controller.records_added.connect(self._on_records)
+        self._window.view.set_theme(theme)
+        self._theme = theme
+
+    def run(self) -> None:
+        """Walk all steps; the window is closed and its threads have ended whatever happens."""
+        try:
+            self._open()
+            self._train()
+            self._click()
+            self._pick_image()
+            self._slide()
+            self._interpolate()
+            self._export()
+            self._other_looks()
+            self._report()
+        finally:
+            self._window.close()
+            self._wait(lambda: self._is_closed, "the window closes")
+            self._window.deleteLater()
+            self._explorer.deleteLater()
+
+    # ---- the steps --------------------------------------------------------------------------------------------------
+
+    def _open(self) -> None:
+        self._window.resize(*SMALL)
+        self._explorer.open()
+        self._window.show()
+        self._wait(lambda: bool(self._controller.opened and self._controller.opened.n_parameters), "the demo run opens")
+        self._wait_for_pictures()
+        self._shoot("demo")
+
+    def _train(self) -> None:
+        QTest.mouseClick(self._find(QWidget, "run_train"), LEFT)
+        self._wait(lambda: self._state is EngineState.RUNNING, "training starts")
+        self._wait(lambda: self._step >= FIRST_LOOK_STEPS, "the first steps are trained")
+        self._shoot("training")
+        wait_for(lambda: self._step >= TRAINED_STEPS, TRAINING_MS)
+        QTest.mouseClick(self._find(QWidget, "run_pause"), LEFT)
+        self._wait(lambda: self._state in (EngineState.PAUSED, EngineState.FINISHED), "training pauses")
+        self._wait_for_pictures()
+
+    def _click(self) -> None:
+        self._press_map(np.array([1.0, 1.0], dtype=np.float32))
+        self._wait_for_pictures()
+        self._shoot("click")
+
+    def _pick_image(self) -> None:
+        codes = self._controller.codes
+        if codes is None:
+            raise VaeExplorerError("The tour found no codes to click on after training; report this with the log.")
+        middle = np.median(codes.loc, axis=0)
+        lonely = int(np.argmax(np.linalg.norm(codes.loc - middle, axis=1)))
+        self._press_map(codes.loc[lonely])
+        self._wait(lambda: self._controller.selection.image is not None, "a click on a point selects its image")
+        self._wait_for_pictures()
+        self._shoot("window")
+
+    def _slide(self) -> None:
+        self._raise("sliders")
+        slider = self._find(QWidget, "slider_0")
+        before = self._controller.selection.code.copy()
+        slider.setFocus()
+        for _ in range(5):
+            QTest.keyClick(slider, Qt.Key.Key_Left)
+        self._wait(lambda: not np.array_equal(before, self._controller.selection.code), "a slider moves the code")
+        self._wait_for_pictures()
+        self._shoot("sliders")
+
+    def _interpolate(self) -> None:
+        self._raise("interpolation")
+        codes = self._controller.codes
+        if codes is not None:
+            self._controller.set_end("a", codes.loc[0])
+            self._controller.set_end("b", codes.loc[1])
+        slider = self._find(QWidget, "interpolation_slider")
+        slider.setFocus()
+        QTest.keyClick(slider, Qt.Key.Key_Home)
+        for _ in range(3):
+            QTest.keyClick(slider, Qt.Key.Key_PageUp)
+        self._wait_for_pictures()
+        self._shoot("interpolation")
+
+    def _export(self) -> None:
+        self._raise("gallery")
+        self._wait_for_pictures()
+        self._shoot("gallery")
+        ended: list[JobDone | JobFailed] = []
+        self._controller.job_ended.connect(ended.append)
+        files = self._window.files
+        files.export_to(Recipe(what="manifold", rows=20, cols=20), self._out / "manifold.png")
+        files.export_to(Recipe(what="codes"), self._out / "codes.csv")
+        self._wait(lambda: len(ended) == 2, "the exports end")
+        for event in ended:
+            if isinstance(event, JobFailed):
+                raise VaeExplorerError(f"The tour's export failed: {event.message}")
+        self._window.notices.dismiss()
+
+    def _other_looks(self) -> None:
+        self._raise("interpolation")
+        other: ThemeName = "light" if self._theme == "dark" else "dark"
+        for theme, size, name in (
+            (other, SMALL, other),
+            (other, LARGE, f"{other}-large"),
+            (self._theme, LARGE, f"{self._theme}-large"),
+        ):
+            self._window.view.set_theme(theme)
+            self._window.resize(*size)
+            self._window.docks.share_out()
+            self._wait_for_pictures()
+            self._shoot(name)
+
+    def _report(self) -> None:
+        opened = self._controller.opened
+        last = self._last_held_out
+        summary: dict[str, Any] = {
+            "seconds": round(time.perf_counter() - self._started, 1),
+            "step": self._step,
+            "held_out_elbo": last.elbo if last else None,
+            "unit": "nats per image",
+            "run": opened.run_path.name if opened else None,
+            "pictures": self._pictures,
+            "exports": ["manifold.png", "codes.csv"],
+        }
+        (self._out / "tour.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+
+    # ---- hands and eyes ---------------------------------------------------------------------------------------------
+
+    def _press_map(self, code: np.ndarray) -> None:
+        """Press and release the left button over a code."""
+        panel = self._window.docks.panels.map
+        x, y = panel.map.frame().to_px(panel.latent.project(code)[:2])
+        QTest.mouseClick(panel.map.viewport(), LEFT, pos=QPoint(round(float(x)), round(float(y))))
+
+    def _raise(self, name: str) -> None:
+        dock = self._window.docks.by_name[name]
+        dock.show()
+        dock.raise_()
+        wait_for(dock.widget().isVisible, WAIT_MS)
+
+    def _shoot(self, name: str) -> None:
+        QApplication.processEvents()
+        path = self._out / f"{name}.png"
+        if not self._window.grab().save(str(path)):
+            raise VaeExplorerError(f"{path}: the picture could not be written; check the folder and the free space.")
+        self._pictures.append(path.name)
+        log.info("%s", path)
+
+    def _find(self, kind: type[W], name: str) -> W:
+        found = self._window.findChild(kind, name)
+        if found is None:
+            raise VaeExplorerError(f"The tour found no {name} in the window; report this.")
+        return found
+
+    def _wait(self, condition: Callable[[], bool], what: str) -> None:
+        if not wait_for(condition, WAIT_MS):
+            raise VaeExplorerError(f"The tour waited {WAIT_MS // 1000} s in vain until {what}; see the log.")
+
+    def _wait_for_pictures(self) -> None:
+        """Wait until no panel waits for an answer and the engine's newest codes are shown."""
+        self._wait(lambda: not self._controller.is_waiting, "all pictures are there")
+        self._window.docks.panels.map.map.repaint()
+
+    @property
+    def _state(self) -> EngineState:
+        return self._controller.status.state if self._controller.status else EngineState.EMPTY
+
+    @property
+    def _step(self) -> int:
+        return self._controller.status.step if self._controller.status else 0
+
+    def _on_records(self, records: tuple[LogRecord, ...]) -> None:
+        for record in records:
+            if isinstance(record, MetricRecord) and record.split == "held_out":
+                self._last_held_out = record
+
+    def _on_closed(self) -> None:
+        self._is_closed = True

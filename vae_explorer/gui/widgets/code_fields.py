@@ -19,7 +19,7 @@ STEP = 0.05
 class CodeFields(QWidget):
     """A row of labelled number fields.
 
-    edited(object): the person has entered another number; float32 (n,), all of them.
+    edited(object): the person has entered another number; float32 (n,), the others exact whatever digits are shown.
     """
 
     edited = Signal(object)
@@ -33,6 +33,7 @@ class CodeFields(QWidget):
         self._row.setSpacing(GRID_PX // 2)
         self._labels: list[QLabel] = []
         self._fields: list[NumberField] = []
+        self._values = np.zeros(0, dtype=np.float32)
 
     def set_names(self, names: Sequence[str], helps: Sequence[str]) -> None:
         """Offer fields of these names, each with its tooltip."""
@@ -50,22 +51,25 @@ class CodeFields(QWidget):
             self._fields.append(field)
             self._row.addWidget(label)
             self._row.addWidget(field)
+        self._values = np.zeros(len(names), dtype=np.float32)
         for label, field, name, help_text in zip(self._labels, self._fields, names, helps, strict=True):
             label.setText(name)
             field.set_help(help_text)
             field.setAccessibleName(name)
 
     def set_values(self, values: NDArray[np.floating]) -> None:
-        """Show numbers (n,), without emitting; NaN leaves a field as it is."""
+        """Show finite numbers (n,), without emitting."""
+        self._values = np.array(values, dtype=np.float32)
         for field, value in zip(self._fields, values.tolist(), strict=True):
-            if np.isfinite(value):
-                # Four digits are read at a glance; the person may enter more.
-                field.set_value(float(f"{value:.4g}"))
+            # Four digits are read at a glance; the person may enter more.
+            field.set_value(float(f"{value:.4g}"))
 
     @property
     def fields(self) -> list[NumberField]:
         """The fields, first dimension first."""
         return list(self._fields)
 
-    def _on_value_changed(self) -> None:
-        self.edited.emit(np.array([field.value() for field in self._fields], dtype=np.float32))
+    def _on_value_changed(self, value: float) -> None:
+        values = self._values.copy()
+        values[self._fields.index(self.sender())] = value  # type: ignore[arg-type]
+        self.edited.emit(values)

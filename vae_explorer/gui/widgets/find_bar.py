@@ -30,14 +30,14 @@ def next_in(candidates: NDArray[np.int64], current: int | None, step: int) -> in
 
 
 def next_by_score(
-    candidates: NDArray[np.int64], scores: NDArray[np.float32], current: int | None, *, is_best: bool
+    candidates: NDArray[np.int64], scores: NDArray[np.float32], after: int | None, *, is_best: bool
 ) -> int | None:
-    """Return the candidate of the best (largest) or worst score; when that is the current one, the next in rank."""
+    """Return the candidate of the best (largest) or worst score, or the next in rank after the candidate `after`."""
     known = np.isfinite(scores)
     ranked = candidates[known][np.argsort(-scores[known] if is_best else scores[known], kind="stable")]
     if not len(ranked):
         return None
-    place = np.flatnonzero(ranked == current) if current is not None else np.zeros(0, dtype=np.intp)
+    place = np.flatnonzero(ranked == after) if after is not None else np.zeros(0, dtype=np.intp)
     return int(ranked[(int(place[0]) + 1) % len(ranked)] if len(place) else ranked[0])
 
 
@@ -55,6 +55,7 @@ class FindBar(QWidget):
         self._scores = np.zeros(0, dtype=np.float32)
         self._labels: NDArray[np.int64] | None = None
         self._current: int | None = None
+        self._ranked: tuple[int, bool] | None = None
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(GRID_PX // 2)
@@ -134,7 +135,14 @@ class FindBar(QWidget):
         self._take(next_in(self._among()[0], self._current, 1))
 
     def _on_best(self) -> None:
-        self._take(next_by_score(*self._among(), self._current, is_best=True))
+        self._walk(is_best=True)
 
     def _on_worst(self) -> None:
-        self._take(next_by_score(*self._among(), self._current, is_best=False))
+        self._walk(is_best=False)
+
+    def _walk(self, *, is_best: bool) -> None:
+        # Only a second press of the same button goes on down the ranks.
+        is_again = self._current is not None and self._ranked == (self._current, is_best)
+        found = next_by_score(*self._among(), self._current if is_again else None, is_best=is_best)
+        self._ranked = None if found is None else (found, is_best)
+        self._take(found)

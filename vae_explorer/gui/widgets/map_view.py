@@ -53,7 +53,7 @@ class MapView(pg.PlotWidget):
     navigated = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(parent, enableMenu=False)
         self._box = self.getPlotItem().getViewBox()
         prepare_plot(self.getPlotItem())
         self._box.setMouseEnabled(x=False, y=False)
@@ -81,7 +81,8 @@ class MapView(pg.PlotWidget):
 
     def frame(self) -> ViewFrame:
         """Return the visible ranges and where they lie, in pixels of this widget."""
-        rect = self._box.sceneBoundingRect()
+        # Not sceneBoundingRect, which is half a pixel larger: a pen could be there.
+        rect = self._box.mapRectToScene(self._box.rect())
         (x0, x1), (y0, y1) = self._box.viewRange()
         return ViewFrame(rect.x(), rect.y(), max(rect.width(), 1.0), max(rect.height(), 1.0), (x0, x1), (y0, y1))
 

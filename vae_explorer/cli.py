@@ -17,6 +17,7 @@ EXIT_CODES = (
     "exit codes: 0 ok, 1 failure, 2 usage (also an unknown name or key, or an --out that exists),\n"
     "3 bad or missing input, 4 no screen, 5 diverged, 130 interrupted (training saves first)"
 )
+WITH_WINDOW = ("gui", "tour")
 SPLITS = ("train", "validation", "test", "all")
 PICTURES = ("manifold", "samples", "reconstructions", "traversal", "interpolation", "codes")
 
@@ -24,9 +25,9 @@ PICTURES = ("manifold", "samples", "reconstructions", "traversal", "interpolatio
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; every failure ends in one sentence on stderr."""
     args = parse(sys.argv[1:] if argv is None else argv)
-    logging.basicConfig(
-        level=logging.DEBUG if args.debug else logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
-    )
+    if args.debug or args.command not in WITH_WINDOW:  # the window keeps a log of its own
+        level = logging.DEBUG if args.debug else logging.WARNING
+        logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
     try:
         code: int = importlib.import_module(f"vae_explorer.commands.{args.command}").run(args)
         return code

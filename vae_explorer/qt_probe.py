@@ -91,6 +91,11 @@ class QtProbe:
                 encoding="utf-8", errors="replace",
             )  # fmt: skip
 
+    @property
+    def is_answered(self) -> bool:
+        """Whether `wait` answers at once, because there was no screen to ask for."""
+        return self._child is None
+
     def wait(self) -> QtReport:
         """Return the report; a child that hangs is ended after TIMEOUT_S."""
         if self._child is None:

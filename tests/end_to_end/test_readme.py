@@ -16,7 +16,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
 
 
-def tested_blocks() -> list[str]:
+def _tested_blocks() -> list[str]:
     return re.findall(r"<!-- tested -->\n```bash\n(.*?)```", README, flags=re.DOTALL)
 
 
@@ -28,7 +28,7 @@ def test_commands_run_as_written(tmp_path: Path, own_environment: dict[str, str]
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m vae_explorer "$@"\n')
     program.chmod(0o755)
     environment = {**own_environment, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"}
-    (block,) = tested_blocks()
+    (block,) = _tested_blocks()
     done = subprocess.run(
         ["sh", "-eu", "-c", block], cwd=place, env=environment, capture_output=True, text=True, timeout=170, check=False
     )

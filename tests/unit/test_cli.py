@@ -192,6 +192,10 @@ def test_a_word_that_is_no_command_and_no_run(capsys: pytest.CaptureFixture[str]
         (["export", ".", "--what", "manifold", "--out", "mine.png"], 2, "exists"),
         (["export", ".", "--recipe", "mine.png", "--out", "b.png"], 3, "mine.png"),
         (["tour", "--out", "."], 2, "exists"),
+        (["nothing/here"], 3, "nothing/here"),
+        (["gui", "."], 3, "run.toml"),
+        (["--dataset", "digit"], 2, "Did you mean digits"),
+        (["--dataset", "./missing"], 3, "missing"),
     ],
 )
 def test_bad_input_is_a_sentence_before_torch_is_loaded(
@@ -212,6 +216,19 @@ def test_bad_input_is_a_sentence_before_torch_is_loaded(
     assert err.count("\n") == 1
     assert sentence in err
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_without_a_screen_the_window_names_the_tour(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setitem(sys.modules, "PySide6", None)
+    assert cli.main([]) == ScreenError.exit_code
+    err = capsys.readouterr().err
+    assert "no screen" in err
+    assert "vae-explorer tour --out" in err
+    assert err.count("\n") == 1
 
 
 # ---- interrupts -----------------------------------------------------------------------------------------------------

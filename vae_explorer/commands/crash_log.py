@@ -27,7 +27,7 @@ def describe_crash(error: BaseException) -> str:
 def _write_log(error: BaseException) -> Path:
     from platformdirs import user_log_path
 
-    path = user_log_path("vae-explorer", ensure_exists=True) / "errors.log"
+    path = user_log_path("vae-explorer", appauthor=False, ensure_exists=True) / "errors.log"
     is_large = path.exists() and path.stat().st_size > MAX_LOG_BYTES
     with path.open("w" if is_large else "a", encoding="utf-8") as log:
         where = f"vae-explorer {__version__}, Python {platform.python_version()}, {platform.platform()}"

@@ -130,6 +130,8 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
     add("--cols", type=int, metavar="C")
     add("--seed", type=int, metavar="S", help="seed of codes from the prior and of draws from p(x|z)")
     add("--scale", type=int, metavar="K", help="screen pixels a pixel")
+    add("--gap", type=int, metavar="G", help="screen pixels between two images")
+    add("--captions", action="store_true", default=None, help="write under the images what they are")
     add("--split", choices=SPLITS, help="images of reconstructions and codes")
     add("--image", type=int, metavar="I", help="the centre of a traversal, the first of the reconstructions")
     add("--from", dest="start", type=_end, metavar="I", help="one end of an interpolation: an image, or a code 0.5,-1")

@@ -15,7 +15,10 @@ from vae_explorer.export.recipe import Recipe
 from vae_explorer.export.write import check_export_path, write_export
 from vae_explorer.runs.folder import RunFolder
 
-OPTIONS = ("what", "rows", "cols", "seed", "scale", "split", "image", "start", "end", "path", "axes", "draw")
+OPTIONS = (
+    "what", "rows", "cols", "seed", "scale", "gap", "captions", "split", "image", "start", "end", "path", "axes",
+    "draw",
+)  # fmt: skip
 """Options that are fields of a recipe under the same name."""
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numpy as np
-from PySide6.QtCore import QElapsedTimer, QEventLoop, QPoint, Qt, QTimer
+from PySide6.QtCore import QElapsedTimer, QEventLoop, QPoint, Qt, QTimer, qInstallMessageHandler
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 
@@ -22,6 +22,7 @@ from vae_explorer.engine.messages import EngineState, JobDone, JobFailed
 from vae_explorer.errors import VaeExplorerError
 from vae_explorer.export.recipe import Recipe
 from vae_explorer.gui.app import Explorer
+from vae_explorer.gui.failures import on_qt_message
 from vae_explorer.gui.theme import ThemeName
 from vae_explorer.runs.records import LogRecord, MetricRecord
 
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 
 WAIT_MS = 30_000
 LOOK_MS = 10
+HELD, EXPIRED = 0, 1
 SMALL, LARGE = (1280, 800), (1920, 1080)
 FIRST_LOOK_STEPS, TRAINED_STEPS = 150, 2500
 TRAINING_MS = 15_000
@@ -47,8 +49,12 @@ def run_tour(out: Path, *, theme: ThemeName = "light") -> int:
     out.mkdir(parents=True, exist_ok=True)
     app = cast(QApplication, QApplication.instance() or QApplication(sys.argv[:1]))
     app.setQuitOnLastWindowClosed(False)
-    with tempfile.TemporaryDirectory() as folder, _own_folders(Path(folder), out / "runs"):
-        Tour(out, theme).run()
+    handler_before = qInstallMessageHandler(on_qt_message)
+    try:
+        with tempfile.TemporaryDirectory() as folder, _own_folders(Path(folder), out / "runs"):
+            Tour(out, theme).run()
+    finally:
+        qInstallMessageHandler(handler_before)
     return 0
 
 
@@ -75,14 +81,17 @@ def wait_for(condition: Callable[[], bool], limit_ms: int) -> bool:
     limit.start()
 
     def on_look() -> None:
-        if condition() or limit.hasExpired(limit_ms):
-            loop.quit()
+        # Asked once: what held at this moment may have changed again when the loop has returned.
+        if condition():
+            loop.exit(HELD)
+        elif limit.hasExpired(limit_ms):
+            loop.exit(EXPIRED)
 
     look.timeout.connect(on_look)
     look.start(LOOK_MS)
-    loop.exec()
+    result = loop.exec()
     look.stop()
-    return condition()
+    return result == HELD
 
 
 class Tour:

@@ -68,7 +68,11 @@ def _resume(args: argparse.Namespace, interrupts: Interrupts) -> TrainResult:
     data = load_run_data(folder.config, args.dataset, interrupts)
     folder.check_data(data)
     from vae_explorer.engine.headless import train_headless
+    from vae_explorer.training.devices import resolve_device
 
+    place = str(resolve_device(device or folder.config.train.device))
+    if place != folder.device:
+        say(f"{folder.name} was trained on {folder.device}, now on {place}: going on is not bit-exact.")
     with TrainTalk(first_step=first_step) as talk:
         return train_headless(
             data=data, run_path=folder.path, resume=True, until_step=until_step, device=device,

@@ -12,7 +12,7 @@ from pathlib import Path
 demo = Path(__file__).parent / "demo"
 with tempfile.TemporaryDirectory() as folder:
     run = Path(folder) / "demo"
-    command = [sys.executable, "-m", "vae_explorer", "train", "--config", "digits-2d", "--device", "cpu"]
+    command = [sys.executable, "-m", "vae_explorer", "train", "--config", "digits-2d"]
     subprocess.run([*command, "--out", str(run)], check=True)
     checkpoints = sorted((run / "checkpoints").glob("step-*.safetensors"))
     shutil.rmtree(demo, ignore_errors=True)

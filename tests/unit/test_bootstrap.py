@@ -12,7 +12,7 @@ from types import ModuleType
 import pytest
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-SOURCE = CHECKOUT / "bootstrap.py"
+SOURCE = CHECKOUT / ".ci" / "bootstrap.py"
 
 
 @pytest.fixture
@@ -22,7 +22,8 @@ def bootstrap(tmp_path: Path) -> ModuleType:
     checkout.mkdir()
     for name in ("pyproject.toml", "constraints.txt"):
         (checkout / name).write_text(f"{name} as it is\n")
-    copy = checkout / "bootstrap.py"
+    copy = checkout / ".ci" / "bootstrap.py"
+    copy.parent.mkdir()
     copy.write_text(SOURCE.read_text(encoding="utf-8"), encoding="utf-8")
     spec = importlib.util.spec_from_file_location("bootstrap_under_test", copy)
     assert spec is not None

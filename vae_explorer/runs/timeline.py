@@ -40,7 +40,8 @@ class Timeline:
     ) -> None:
         """Write a frame and thin the older ones; frames of later steps (a past that was left) are dropped."""
         self.folder.mkdir(exist_ok=True)
-        codes = {"loc": np.asarray(loc, dtype=np.float16)}
+        with np.errstate(over="ignore"):  # codes of a run gone wild become inf, which is what they look like
+            codes = {"loc": np.asarray(loc, dtype=np.float16)}
         if indices is not None:
             codes["indices"] = np.asarray(indices, dtype=np.int64)
         write_tensors(self._path("codes", step), codes, metadata={"step": str(step)})

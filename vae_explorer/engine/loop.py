@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections import deque
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from vae_explorer.engine.failures import failed
 from vae_explorer.engine.jobs import JobQueue
 from vae_explorer.engine.mailbox import Mailbox, is_small
 from vae_explorer.engine.outbox import Outbox
-from vae_explorer.engine.pacing import Clock
+from vae_explorer.engine.pacing import SLICE_S, Clock
 from vae_explorer.engine.reader import REFRESH_S, Reader
 from vae_explorer.engine.run_control import RunControl
 from vae_explorer.engine.serve import answer
@@ -145,9 +146,11 @@ class EngineLoop:
         run, views, showcase = self._open.run, self._open.views, self._open.showcase
         if run.is_running:
             showcase.interrupt()
+            before_s = self._clock()
             run.train_slice()
+            views.earn(self._clock() - before_s)
         self._keep_reader(run, views)
-        views.work(is_running=run.is_running)
+        views.work(is_running=run.is_running, slice_s=math.inf if self._reader.is_on else SLICE_S)
         showcase.work()
         run.tend()
 
@@ -233,7 +236,9 @@ class EngineLoop:
             return
         try:
             if not has_failed:
-                closing.showcase.finish(closing.views.frozen, within_s=CLOSING_S[self._is_watched])
+                closing.showcase.finish(
+                    closing.views.frozen, closing.views.sample, within_s=CLOSING_S[self._is_watched]
+                )
         finally:
             closing.run.close()
 

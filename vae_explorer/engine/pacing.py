@@ -13,27 +13,31 @@ SLICE_S = 0.004
 SLOW_S = 0.008
 """Where one unit of training takes longer, the reader thread answers small questions."""
 
-VIEW_SHARE = 0.1
-"""Share of the engine's time that live views may take while it trains."""
+VIEW_SHARE = 0.08
+"""What live views may take for every second of training; with the overdraft it stays below a tenth of the time."""
 
 Clock = Callable[[], float]
 
 
 class TokenBucket:
-    """Time that may be spent: earned as a share of the time that passes, saved to a limit, overdrawn by one slice."""
+    """Time that may be spent: earned as a share of the training's, saved to a limit, overdrawn by one slice.
 
-    def __init__(self, *, share: float = VIEW_SHARE, limit_s: float = 0.02, clock: Clock = time.perf_counter) -> None:
-        self._share, self._limit_s, self._clock = share, limit_s, clock
+    What a single long step earns is kept whole, although it is above the limit.
+    """
+
+    def __init__(self, *, share: float = VIEW_SHARE, limit_s: float = 0.02) -> None:
+        self._share, self._limit_s = share, limit_s
         self._saved_s = limit_s
-        self._seen = clock()
 
     @property
     def is_open(self) -> bool:
         """Whether anything may be spent now."""
-        now = self._clock()
-        self._saved_s = min(self._saved_s + self._share * (now - self._seen), self._limit_s)
-        self._seen = now
         return self._saved_s > 0.0
+
+    def earn(self, trained_s: float) -> None:
+        """Add the share of a slice of training."""
+        earned_s = self._share * trained_s
+        self._saved_s = min(self._saved_s + earned_s, max(self._limit_s, earned_s))
 
     def spend(self, seconds: float) -> None:
         """Take what was used."""

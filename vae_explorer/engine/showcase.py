@@ -75,13 +75,14 @@ class Showcase:
         """Training goes on: the view of a step that is past is not finished."""
         self._view, self._view_step = None, -1
 
-    def finish(self, model: Any, *, within_s: float) -> None:
-        """Make frame and view of `model`'s step before the run is left; else those before stay, with their steps."""
+    def finish(self, model: Any, indices: NDArray[np.int64], *, within_s: float) -> None:
+        """Make frame and view of `model`'s step, from the images of `indices`, before the run is left; where that takes
+        longer, those before stay, with their steps."""
         if self._keeper.folder is None or (self._view_step == model.step and self._view is None):
             return
         end_s = self._clock() + within_s
-        is_complete = len(self._sample) == len(self._data)
-        snapshot = self._drain(snapshot_slices(model, self._sample, is_complete=is_complete), end_s)
+        is_complete = len(indices) == len(self._data)
+        snapshot = self._drain(snapshot_slices(model, indices, is_complete=is_complete), end_s)
         if snapshot is None:
             return
         if snapshot.step != self._frame_step:
@@ -152,8 +153,8 @@ def _weights(model: Any) -> dict[str, NDArray[Any]]:
 
 
 def _only(snapshot: CodesSnapshot, indices: NDArray[np.int64]) -> CodesSnapshot:
-    """Return the rows of `indices`, all of which are in the snapshot."""
-    rows = np.searchsorted(snapshot.indices, indices)
+    """Return the rows of those of `indices` that are in the snapshot."""
+    rows = np.flatnonzero(np.isin(snapshot.indices, indices))
     arrays = {name: getattr(snapshot, name)[rows] for name in ("indices", "loc", "scale", "elbo", "kl", "distortion")}
     return CodesSnapshot(snapshot.step, kl_per_dim=snapshot.kl_per_dim, is_complete=False, **arrays)
 

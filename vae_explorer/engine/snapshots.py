@@ -11,17 +11,43 @@ from vae_explorer.engine.messages import CodesSnapshot
 from vae_explorer.engine.serve import Slices, read_only
 
 SAMPLE_SIZE = 2000
-"""Images of the live sample."""
+"""Most images of the live sample."""
+
+LEAST_SAMPLE_SIZE = 250
+SNAPSHOT_S = 0.04
+"""What a live snapshot may take, about: slower models show a smaller sample, so that the map still moves."""
 
 CHUNK = 128
 """Images a slice."""
 
 
 def live_sample(n_images: int, *, size: int = SAMPLE_SIZE) -> NDArray[np.int64]:
-    """Return the fixed sample of images, ascending: the same for every run on as many images."""
+    """Return the fixed sample of images, ascending: the same for every run on as many images, a smaller one within a
+    larger one."""
     if n_images <= size:
         return np.arange(n_images)
-    return np.sort(np.random.Generator(np.random.Philox(0)).choice(n_images, size, replace=False)).astype(np.int64)
+    order = np.random.Generator(np.random.Philox(0)).permutation(n_images)
+    return np.sort(order[:size]).astype(np.int64)
+
+
+class LiveSample:
+    """The sample that is shown while it trains, halved and doubled with what a snapshot of it takes."""
+
+    def __init__(self, n_images: int) -> None:
+        self._n_images = n_images
+        self._size = SAMPLE_SIZE
+        self.indices = live_sample(n_images)
+
+    def note_cost(self, seconds: float) -> None:
+        """Take in what a snapshot of the sample took; far apart thresholds keep the size from swinging."""
+        if seconds > 1.5 * SNAPSHOT_S and self._size > LEAST_SAMPLE_SIZE:
+            self._resize(self._size // 2)
+        elif seconds < 0.35 * SNAPSHOT_S and self._size < SAMPLE_SIZE:
+            self._resize(self._size * 2)
+
+    def _resize(self, size: int) -> None:
+        self._size = size
+        self.indices = live_sample(self._n_images, size=size)
 
 
 def snapshot_slices(model: Any, indices: NDArray[np.int64], *, is_complete: bool) -> Slices[CodesSnapshot]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from vae_explorer.data.image_data import ImageData
 from vae_explorer.engine.messages import Answer, CodesSnapshot, Request
 from vae_explorer.engine.outbox import Outbox
 from vae_explorer.engine.pacing import SLICE_S, Clock, TokenBucket
 from vae_explorer.engine.serve import Slices, answer_slices
 from vae_explorer.engine.showcase import Showcase
-from vae_explorer.engine.snapshots import SAMPLE_SIZE, live_sample, snapshot_slices
+from vae_explorer.engine.snapshots import LiveSample, snapshot_slices
 
 SNAPSHOT_EVERY_S = 0.1
 """Shortest time between two snapshots while it trains."""
@@ -27,13 +30,14 @@ class LiveViews:
     ) -> None:
         self._session, self._data, self._outbox, self._clock = session, data, outbox, clock
         self._showcase, self._is_watched = showcase, is_watched
-        self._bucket = TokenBucket(clock=clock)
+        self._bucket = TokenBucket()
         self._waiting: dict[str, Request] = {}
         self._question: Slices[Answer] | None = None
         self._snapshot: Slices[CodesSnapshot] | None = None
         self._is_snapshot_next = True
-        self._sample = live_sample(len(data))
+        self._sample = LiveSample(len(data))
         self._next_s = 0.0
+        self._snapshot_s = 0.0
         self._frozen: Any = None
         self._snapshot_model: Any = None
         self._is_snapshot_large = False
@@ -47,6 +51,11 @@ class LiveViews:
             self._frozen = self._session.frozen()
         return self._frozen
 
+    @property
+    def sample(self) -> NDArray[np.int64]:
+        """The images that are shown while it trains."""
+        return self._sample.indices
+
     def ask(self, request: Request) -> None:
         """Queue a large question; the newest of its channel is worked, after the one that is under way."""
         self._waiting.pop(request.channel, None)
@@ -56,8 +65,12 @@ class LiveViews:
         """Whether `work` would do something (running: if the budget allows)."""
         return bool(self._question or self._waiting or self._snapshot) or self._is_snapshot_due(is_running=is_running)
 
-    def work(self, *, is_running: bool) -> None:
-        """Do slices for about SLICE_S, or until the budget is used up."""
+    def earn(self, trained_s: float) -> None:
+        """Take a share of what a slice of training took as the budget of live views."""
+        self._bucket.earn(trained_s)
+
+    def work(self, *, is_running: bool, slice_s: float = SLICE_S) -> None:
+        """Do slices for about `slice_s`, or until the budget is used up."""
         start = self._clock()
         while self.has_work(is_running=is_running) and (not is_running or self._bucket.is_open):
             before = self._clock()
@@ -65,7 +78,7 @@ class LiveViews:
             now = self._clock()
             if is_running:
                 self._bucket.spend(now - before)
-            if now - start >= SLICE_S:
+            if now - start >= slice_s:
                 break
 
     def _work_slice(self, *, is_running: bool) -> None:
@@ -95,20 +108,27 @@ class LiveViews:
         if self._snapshot is None:
             self._snapshot = self._begin_snapshot(is_running=is_running)
             self._next_s = self._clock() + SNAPSHOT_EVERY_S
+        before = self._clock()
         try:
             next(self._snapshot)
         except StopIteration as end:
-            self._snapshot = None
-            self.latest = end.value
-            self._outbox.put(end.value)
-            self._showcase.add(end.value, self._snapshot_model, is_running=is_running)
+            self._finish_snapshot(end.value, is_running=is_running)
+        finally:
+            self._snapshot_s += self._clock() - before
+
+    def _finish_snapshot(self, snapshot: CodesSnapshot, *, is_running: bool) -> None:
+        self._snapshot, self.latest = None, snapshot
+        if not self._is_snapshot_large:
+            self._sample.note_cost(self._snapshot_s)
+        self._outbox.put(snapshot)
+        self._showcase.add(snapshot, self._snapshot_model, is_running=is_running)
 
     def _begin_snapshot(self, *, is_running: bool) -> Slices[CodesSnapshot]:
-        takes_all = len(self._data) <= SAMPLE_SIZE or (not is_running and self._is_latest_current)
-        indices = self._data.indices("all") if takes_all else self._sample
-        self._is_snapshot_large = len(indices) > len(self._sample)
-        self._snapshot_model = self.frozen
-        return snapshot_slices(self._snapshot_model, indices, is_complete=takes_all)
+        is_sample_shown = not is_running and self._is_latest_current
+        indices = self._data.indices("all") if is_sample_shown else self.sample
+        self._is_snapshot_large = len(indices) > len(self.sample)
+        self._snapshot_model, self._snapshot_s = self.frozen, 0.0
+        return snapshot_slices(self._snapshot_model, indices, is_complete=len(indices) == len(self._data))
 
     @property
     def _is_latest_current(self) -> bool:

@@ -117,7 +117,9 @@ def test_numbers_read_well():
     assert [nats_text(v) for v in (-151.2, 4.934, 12_345.6, None)] == ["−151.20", "4.93", "12,346", "–"]
     assert [duration_text(s) for s in (4.25, 42, 192, 7500)] == ["4.2 s", "42 s", "3 min 12 s", "2 h 05 min"]
     assert [place_text(v, "step", spacing=5000) for v in (0, 5000, 15000)] == ["0", "5k", "15k"]
-    assert [place_text(v, "step", spacing=200) for v in (0, 800, 1200)] == ["0", "800", "1,200"]
+    assert [place_text(v, "step", spacing=500) for v in (500, 1500)] == ["500", "1.5k"]
+    assert [place_text(v, "step", spacing=20) for v in (0, 80, 1220)] == ["0", "80", "1,220"]
+    assert [place_text(v, "step", spacing=5e5) for v in (0, 5e5, 1.5e6)] == ["0", "500,000", "1.5M"]
     assert [place_text(v, "time") for v in (30, 300, 9000)] == ["30 s", "5 min", "2.5 h"]
     assert [place_text(v, "epoch", spacing=0.5) for v in (0, 2.5)] == ["0.0", "2.5"]
 

@@ -19,7 +19,7 @@ from vae_explorer.gui.widgets.plot_style import tick_font
 from vae_explorer.gui.widgets.task_bar import TaskBar
 from vae_explorer.latent.mosaic import picture_scale
 
-FORM_PX = 232
+FORM_PX = 272
 
 
 class GalleryPanel(QWidget):
@@ -166,9 +166,9 @@ class GalleryPanel(QWidget):
         data = self._controller.data
         if data is None:
             return
-        words = {"train": self.tr("Training images"), "validation": self.tr("Validation images")}
-        words |= {"test": self.tr("Test images"), "all": self.tr("All images")}
-        held_out = self.tr("Held-out images") if data.held_out_name else words["train"]
+        words = {"train": self.tr("Training"), "validation": self.tr("Validation")}
+        words |= {"test": self.tr("Test"), "all": self.tr("All images")}
+        held_out = self.tr("Held-out") if data.held_out_name else words["train"]
         names = [name for name in words if len(data.indices(name))]  # type: ignore[arg-type]
         self._form.set_splits([(held_out, None), *((words[name], name) for name in names)])
 

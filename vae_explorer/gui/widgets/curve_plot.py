@@ -15,7 +15,7 @@ from vae_explorer.gui.theme import current_theme
 from vae_explorer.gui.widgets.curve_store import Floats, Term, XAxis
 from vae_explorer.gui.widgets.plot_style import apply_plot_theme, line_pen, prepare_plot, term_colour, translucent
 
-TRAIN_PX, HELD_OUT_PX = 1.0, 2.5
+TRAIN_PX, HELD_OUT_PX = 1.0, 2.0
 LEFT_AXIS_PX = 44
 """The same for all, so that plots side by side are equally wide and do not jump when numbers grow a digit."""
 NEAR_PX = 6
@@ -56,11 +56,9 @@ def place_text(value: float, x_axis: XAxis, *, spacing: float = 1.0) -> str:
         return f"{value / seconds:.3g} {unit}"
     if x_axis == "epoch":
         return f"{value:g}" if spacing >= 1 else f"{value:.{max(0, math.ceil(-math.log10(spacing)))}f}"
-    size, suffix = next(
-        ((s, u) for s, u in ((1e6, "M"), (1e3, "k")) if spacing >= s or abs(value) >= 100 * s), (1.0, "")
-    )
-    if suffix and value:
-        return f"{value / size:.{max(0, math.ceil(math.log10(size / max(spacing, 1e-9)) - 1e-9))}f}{suffix}"
+    size, suffix = (1e6, "M") if spacing >= 1e5 else (1e3, "k")
+    if abs(value) >= size and spacing >= size / 10:
+        return f"{value / size:g}{suffix}"
     return f"{value:,.0f}"
 
 

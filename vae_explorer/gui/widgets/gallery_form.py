@@ -50,10 +50,7 @@ class GalleryForm(QWidget):
                 self._labels[field] = QLabel(text)
                 grid.addWidget(self._labels[field], row, column)
                 grid.addWidget(field, row, column + 1)
-        row = len(self._pairs()) + 1
-        for field in (self._ends, self._path, self._split, self._axes, self._from_image):
-            grid.addWidget(field, row, 0, 1, 4)
-            row += 1
+        grid.addLayout(self._make_last_row(), len(self._pairs()) + 1, 0, 1, 4)
         self._connect()
         self._show_relevant()
 
@@ -63,6 +60,15 @@ class GalleryForm(QWidget):
             ((self.tr("Scale"), self._scale), (self.tr("Gap"), self._gap)),
             ((self.tr("Seed"), self._seed_row), ("", self._captions)),
         ]
+
+    def _make_last_row(self) -> QHBoxLayout:
+        """What only one kind needs shares a row, so that the form keeps its height."""
+        row = QHBoxLayout()
+        row.setSpacing(GRID_PX // 2)
+        for field in (self._ends, self._path, self._split, self._axes):
+            row.addWidget(field, 1)
+        row.addWidget(self._from_image)
+        return row
 
     # ---- parts ----------------------------------------------------------------------------------------------------
 
@@ -89,8 +95,11 @@ class GalleryForm(QWidget):
         self._make_seed_row()
         self._make_ends()
         self._split = _combo("gallery_split", self.tr("Which images are reconstructed."))
-        self._from_image = QCheckBox(self.tr("From selected image"))
+        self._from_image = QCheckBox(self.tr("from image"))
         self._from_image.setObjectName("gallery_from_image")
+        self._from_image.setToolTip(
+            self.tr("Traversals go through the selected image's code; reconstructions begin with the selected image.")
+        )
         self._make_axes()
 
     def _make_seed_row(self) -> None:
@@ -106,21 +115,22 @@ class GalleryForm(QWidget):
         row.addWidget(dice)
 
     def _make_ends(self) -> None:
-        self._ends = _combo("gallery_ends", self.tr("Between which codes."))
-        self._ends.addItem(self.tr("From A to B of the map"), "selection")
-        self._ends.addItem(self.tr("Between two drawn codes"), "drawn")
+        self._ends = _combo(
+            "gallery_ends", self.tr("Between the ends A and B of the map, or between two codes that the seed draws.")
+        )
+        self._ends.addItem(self.tr("From A to B"), "selection")
+        self._ends.addItem(self.tr("Drawn ends"), "drawn")
         self._path = _combo("gallery_path", self.tr("Straight, or along the arc around 0."))
-        self._path.addItem(self.tr("Linear path"), "linear")
-        self._path.addItem(self.tr("Spherical path"), "spherical")
+        self._path.addItem(self.tr("Linear"), "linear")
+        self._path.addItem(self.tr("Spherical"), "spherical")
 
     def _make_axes(self) -> None:
         self._axes = QWidget()
         row = QHBoxLayout(self._axes)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(GRID_PX // 2)
-        row.addWidget(QLabel(self.tr("Axes")))
         self._axis_boxes = [
-            _combo(f"gallery_axis_{i}", self.tr("Latent dimensions; auto: the most used.")) for i in (0, 1)
+            _combo(f"gallery_axis_{i}", self.tr("Which two latent dimensions; auto: the most used.")) for i in (0, 1)
         ]
         for box in self._axis_boxes:
             row.addWidget(box, 1)

@@ -65,9 +65,10 @@ class RowGrid(QScrollArea):
         return [key for i, key in enumerate(self._keys) if top <= i % per_column < top + lines]
 
     def _columns(self) -> int:
-        return max(
-            1, min(len(self._keys), (self.viewport().width() + self._gap_px) // (self._column_px + self._gap_px))
-        )
+        """As many as the width allows, but no more than it takes to see every row."""
+        fitting = (self.viewport().width() + self._gap_px) // (self._column_px + self._gap_px)
+        needed = -(-len(self._keys) * self._row_px // max(self.viewport().height(), self._row_px))
+        return max(1, min(fitting, needed))
 
     def _lines(self) -> int:
         return max(1, -(-len(self._keys) // self._columns()))

@@ -186,7 +186,7 @@ def test_smoothing_changes_training_curves_only_and_keeps_the_raw_one_in_sight(f
     before = full.plot_of("elbo").shown("train")[1].copy()
     held_out = full.plot_of("elbo").shown("held_out")[1].copy()
     full.findChild(QSlider, "curves_smoothing").setValue(10)
-    assert full.smoothing == pytest.approx(0.9)
+    assert full._bar.smoothing == pytest.approx(0.9)
     assert np.allclose(full.plot_of("elbo").shown("train")[1], smooth(before, 0.9))
     assert np.array_equal(full.plot_of("elbo").shown("raw")[1], before)
     assert np.array_equal(full.plot_of("elbo").shown("held_out")[1], held_out)

@@ -9,13 +9,10 @@ import numpy as np
 from PySide6.QtCore import QEvent, Qt, QTimer
 from PySide6.QtGui import QKeyEvent, QShowEvent
 from PySide6.QtWidgets import (
-    QComboBox,
     QHBoxLayout,
     QLabel,
     QSizePolicy,
-    QSlider,
     QStackedLayout,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -23,7 +20,8 @@ from superqt import QElidingLabel
 
 from vae_explorer.engine.messages import RunOpened
 from vae_explorer.gui.controller import ModelController
-from vae_explorer.gui.theme import GRID_PX, current_theme, tabular_font
+from vae_explorer.gui.theme import GRID_PX, current_theme
+from vae_explorer.gui.widgets.curve_bar import CurveBar
 from vae_explorer.gui.widgets.curve_column import CurveColumn
 from vae_explorer.gui.widgets.curve_plot import CurvePlot
 from vae_explorer.gui.widgets.curve_store import (
@@ -32,17 +30,18 @@ from vae_explorer.gui.widgets.curve_store import (
     Floats,
     Reading,
     Term,
-    XAxis,
     nearest_index,
     robust_range,
     smooth,
 )
-from vae_explorer.gui.widgets.curve_text import duration_text, mark_text, term_help, term_name
-from vae_explorer.gui.widgets.plot_style import term_colour, tick_font
+from vae_explorer.gui.widgets.curve_text import duration_text, mark_text
+from vae_explorer.gui.widgets.plot_style import tick_font
 from vae_explorer.runs.records import LogRecord
 
 REDRAW_MS = 80
 """Records are gathered for so long before the curves are drawn again; curves need no 30 frames a second."""
+
+READING_KEYS = (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Home, Qt.Key.Key_End, Qt.Key.Key_Escape)
 
 
 class CurvesPanel(QWidget):
@@ -63,13 +62,17 @@ class CurvesPanel(QWidget):
         self._redraw_timer.setInterval(REDRAW_MS)
         self._redraw_timer.timeout.connect(self.redraw)
         self._columns = {term: CurveColumn(term) for term in TERMS}
-        self._toggles = {term: self._make_toggle(term) for term in TERMS}
+        self._bar = CurveBar()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(GRID_PX, GRID_PX // 2, GRID_PX, GRID_PX // 2)
         layout.setSpacing(GRID_PX // 2)
-        layout.addLayout(self._make_bar())
+        layout.addWidget(self._bar)
         layout.addLayout(self._make_plots(), 1)
         layout.addLayout(self._make_foot())
+        self._bar.terms_changed.connect(self._on_terms)
+        self._bar.x_axis_changed.connect(self._on_x_axis)
+        self._bar.smoothing_changed.connect(self.redraw)
+        self._bar.fit_asked.connect(self.fit)
         controller.run_opened.connect(self._on_run_opened)
         controller.records_added.connect(self._on_records)
         if controller.opened is not None:
@@ -78,48 +81,6 @@ class CurvesPanel(QWidget):
         self.redraw()
 
     # ---- parts ----------------------------------------------------------------------------------------------------
-
-    def _make_toggle(self, term: Term) -> QToolButton:
-        button = QToolButton()
-        button.setObjectName(f"curves_show_{term}")
-        button.setText(term_name(term, is_short=True))
-        button.setToolTip(term_help(term))
-        button.setCheckable(True)
-        button.setChecked(True)
-        button.toggled.connect(self._on_toggled)
-        return button
-
-    def _make_bar(self) -> QHBoxLayout:
-        self._x_choice = QComboBox()
-        self._x_choice.setObjectName("curves_x_axis")
-        for label, value in ((self.tr("Step"), "step"), (self.tr("Epoch"), "epoch"), (self.tr("Time"), "time")):
-            self._x_choice.addItem(label, value)
-        self._x_choice.setToolTip(self.tr("What the horizontal axis counts; time is time spent training."))
-        self._x_choice.currentIndexChanged.connect(self._on_x_axis)
-        self._smoothing = QSlider(Qt.Orientation.Horizontal)
-        self._smoothing.setObjectName("curves_smoothing")
-        self._smoothing.setRange(0, 20)
-        self._smoothing.setMinimumWidth(48)
-        self._smoothing.setMaximumWidth(120)
-        self._smoothing.setAccessibleName(self.tr("Smoothing of the training curves"))
-        self._smoothing.valueChanged.connect(self._on_smoothing)
-        self._smoothing_text = QLabel()
-        self._smoothing_text.setFont(tabular_font(self.font()))
-        self._fit_button = QToolButton()
-        self._fit_button.setObjectName("curves_fit")
-        self._fit_button.setText(self.tr("Fit"))
-        self._fit_button.setToolTip(self.tr("Show all of the curves again and follow them (also: double click)."))
-        self._fit_button.clicked.connect(self.fit)
-        smooth_label = QLabel(self.tr("Smooth"))
-        bar = QHBoxLayout()
-        bar.setSpacing(GRID_PX // 2)
-        for toggle in self._toggles.values():
-            bar.addWidget(toggle)
-        bar.addStretch(1)
-        for widget in (smooth_label, self._smoothing, self._smoothing_text, self._x_choice, self._fit_button):
-            bar.addWidget(widget)
-        self._show_smoothing()
-        return bar
 
     def _make_plots(self) -> QStackedLayout:
         self._empty = QLabel()
@@ -165,17 +126,6 @@ class CurvesPanel(QWidget):
     # ---- state ----------------------------------------------------------------------------------------------------
 
     @property
-    def x_axis(self) -> XAxis:
-        """What the horizontal axis counts."""
-        axis: XAxis = self._x_choice.currentData()
-        return axis
-
-    @property
-    def smoothing(self) -> float:
-        """Share of the past that a smoothed point keeps, 0 to 0.99, finer towards the strong end."""
-        return float(1.0 - 10.0 ** (-self._smoothing.value() / 10.0))
-
-    @property
     def terms(self) -> list[Term]:
         """The terms that are shown, in order."""
         return [term for term in TERMS if not self._columns[term].isHidden()]
@@ -189,9 +139,7 @@ class CurvesPanel(QWidget):
         self._store.add(opened.records)
         self._cursor = None
         self._is_following = True
-        has_bound = opened.config.model.kind != "autoencoder"
-        for term in ("elbo", "kl"):
-            self._toggles[term].setVisible(has_bound)
+        self._bar.set_has_bound(opened.config.model.kind != "autoencoder")
         self._show_columns()
         self.redraw()
 
@@ -200,7 +148,7 @@ class CurvesPanel(QWidget):
         if self.isVisible() and not self._redraw_timer.isActive():
             self._redraw_timer.start()
 
-    def _on_toggled(self) -> None:
+    def _on_terms(self) -> None:
         self._show_columns()
         self.redraw()
 
@@ -209,20 +157,16 @@ class CurvesPanel(QWidget):
         self._is_following = True
         self.redraw()
 
-    def _on_smoothing(self) -> None:
-        self._show_smoothing()
-        self.redraw()
-
     def _on_moved_by_hand(self, plot: CurvePlot) -> None:
         self._is_following = False
-        self._fit_button.setEnabled(True)
+        self._bar.set_can_fit(True)
         (low, high), _ = plot.getPlotItem().viewRange()
         for other in (column.plot for column in self._columns.values()):
             if other is not plot:
                 other.getPlotItem().setXRange(low, high, padding=0)
 
     def _on_hovered(self, x: float) -> None:
-        places = self._store.places(self.x_axis)
+        places = self._store.places(self._bar.x_axis)
         if len(places):
             self._set_cursor(float(places[nearest_index(places, x)]))
 
@@ -240,17 +184,17 @@ class CurvesPanel(QWidget):
         """Draw what the store holds."""
         self._stack.setCurrentWidget(self._empty if self._store.is_empty or not self.terms else self._plots)
         self._empty.setText(self._empty_text())
-        marks = list(self._store.mark_places(self.x_axis))
+        marks = list(self._store.mark_places(self._bar.x_axis))
         places, texts = np.array([x for x, _ in marks]), [mark_text(mark) for _, mark in marks]
         for term in self.terms:
             plot = self._columns[term].plot
-            plot.place_axis.set_x_axis(self.x_axis)
+            plot.place_axis.set_x_axis(self._bar.x_axis)
             (x, y), held_out = (
-                self._store.curve("train", term, self.x_axis),
-                self._store.curve("held_out", term, self.x_axis),
+                self._store.curve("train", term, self._bar.x_axis),
+                self._store.curve("held_out", term, self._bar.x_axis),
             )
-            smoothed = smooth(y, self.smoothing, stride=self._store.splits["train"].stride)
-            plot.set_curves((x, smoothed), held_out, raw=(x, y) if self.smoothing else None)
+            smoothed = smooth(y, self._bar.smoothing, stride=self._store.splits["train"].stride)
+            plot.set_curves((x, smoothed), held_out, raw=(x, y) if self._bar.smoothing else None)
             plot.set_marks(places, texts)
         self._show_ranges()
         self._set_cursor(self._cursor)
@@ -260,23 +204,14 @@ class CurvesPanel(QWidget):
             return self.tr("Choose a term above to see its curve.")
         if self._controller.opened is None:
             return self.tr("Open a run, or press Train to start one: its curves are drawn here.")
-        return self.tr("Press Train: the bound and its two terms are drawn here as it learns.")
+        return self.tr("Press Train: the curves are drawn here as it learns.")
 
     def _show_columns(self) -> None:
         for term, column in self._columns.items():
-            column.setVisible(self._toggles[term].isChecked() and not self._toggles[term].isHidden())
-
-    def _show_smoothing(self) -> None:
-        text = f"{self.smoothing:.2f}"
-        self._smoothing_text.setText(text)
-        self._smoothing.setToolTip(
-            self.tr("Each training point keeps {share} of the past; held-out points stay as they are.").format(
-                share=text
-            )
-        )
+            column.setVisible(term in self._bar.terms)
 
     def _show_ranges(self) -> None:
-        self._fit_button.setEnabled(not self._is_following)
+        self._bar.set_can_fit(not self._is_following)
         if not self._is_following:
             return
         ends = [curves[[0, -1]] for curves in self._x_columns() if len(curves)]
@@ -290,13 +225,13 @@ class CurvesPanel(QWidget):
                 item.setYRange(*y_range, padding=0)
 
     def _x_columns(self) -> list[Floats]:
-        return [self._store.curve(split, "distortion", self.x_axis)[0] for split in self._store.splits]
+        return [self._store.curve(split, "distortion", self._bar.x_axis)[0] for split in self._store.splits]
 
     def _set_cursor(self, x: float | None) -> None:
         self._cursor = x
-        places = self._store.places(self.x_axis)
+        places = self._store.places(self._bar.x_axis)
         newest = float(places[-1]) if len(places) else 0.0
-        reading = self._store.read_at(newest if x is None else x, self.x_axis)
+        reading = self._store.read_at(newest if x is None else x, self._bar.x_axis)
         for term, column in self._columns.items():
             values = [] if reading is None else [split.get(term) for split in (reading.train, reading.held_out)]
             column.show_values(*(values or [None, None]))
@@ -317,43 +252,26 @@ class CurvesPanel(QWidget):
         theme = current_theme()
         for column in self._columns.values():
             column.restyle()
-        for term, toggle in self._toggles.items():
-            toggle.setStyleSheet(
-                f"QToolButton {{ border: 1px solid {theme.line}; border-radius: 4px; padding: 2px 8px;"
-                f" color: {theme.muted}; background: transparent; }}"
-                f"QToolButton:checked {{ color: {term_colour(term, theme).name()}; background: {theme.surface};"
-                f" font-weight: 600; }} QToolButton:focus {{ border-color: {theme.accent}; }}"
-            )
-        for label in (self._empty, self._legend, self._reading, self._smoothing_text):
+        self._bar.restyle()
+        for label in (self._empty, self._legend, self._reading):
             label.setStyleSheet(f"color: {theme.muted};")
 
     # ---- Qt -------------------------------------------------------------------------------------------------------
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        places = self._store.places(self.x_axis)
-        key = event.key()
-        if not len(places) or key not in (
-            Qt.Key.Key_Left,
-            Qt.Key.Key_Right,
-            Qt.Key.Key_Home,
-            Qt.Key.Key_End,
-            Qt.Key.Key_Escape,
-        ):
+        places = self._store.places(self._bar.x_axis)
+        key, last = Qt.Key(event.key()), len(places) - 1
+        if last < 0 or key not in READING_KEYS:
             super().keyPressEvent(event)
             return
-        at = len(places) - 1 if self._cursor is None else nearest_index(places, self._cursor)
-        # A key press moves by a hundredth of a long curve: by single points it would take minutes.
-        stride = max(1, len(places) // 100) if not event.modifiers() & Qt.KeyboardModifier.ShiftModifier else 1
-        moves = {
-            Qt.Key.Key_Left: at - stride,
-            Qt.Key.Key_Right: at + stride,
-            Qt.Key.Key_Home: 0,
-            Qt.Key.Key_End: len(places) - 1,
-        }
         if key == Qt.Key.Key_Escape:
             self._set_cursor(None)
-        else:
-            self._set_cursor(float(places[int(np.clip(moves[Qt.Key(key)], 0, len(places) - 1))]))
+            return
+        at = last if self._cursor is None else nearest_index(places, self._cursor)
+        # A key press moves by a hundredth of a long curve: by single points (Shift) it would take minutes.
+        stride = 1 if event.modifiers() & Qt.KeyboardModifier.ShiftModifier else max(1, len(places) // 100)
+        moves = {Qt.Key.Key_Left: at - stride, Qt.Key.Key_Right: at + stride, Qt.Key.Key_Home: 0, Qt.Key.Key_End: last}
+        self._set_cursor(float(places[min(max(moves[key], 0), last)]))
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)

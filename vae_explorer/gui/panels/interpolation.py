@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QElapsedTimer, QEvent, Qt, QTimer
+from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import (
     QComboBox,
@@ -31,14 +31,12 @@ from vae_explorer.gui.widgets.glyph_button import GlyphButton
 from vae_explorer.gui.widgets.number_field import NumberField
 from vae_explorer.gui.widgets.path_place import code_at, share_of_code
 from vae_explorer.gui.widgets.picture import PictureView
+from vae_explorer.gui.widgets.to_and_fro import ToAndFro
 from vae_explorer.latent.paths import interpolate
 
 End = Literal["a", "b"]
 
 SLIDER_STEPS = 1000
-PLAY_TICK_MS = 33
-PLAY_MS = 2500
-"""From one end to the other while it plays."""
 
 
 class InterpolationPanel(QWidget):
@@ -56,11 +54,7 @@ class InterpolationPanel(QWidget):
         self._drawn_strip: Selection | None = None
         self._seed = 0
         self._is_moving = False
-        self._play_clock = QElapsedTimer()
-        self._play_from = 0.0
-        self._play_timer = QTimer(self)
-        self._play_timer.setInterval(PLAY_TICK_MS)
-        self._play_timer.timeout.connect(self._on_play_tick)
+        self._player = ToAndFro(self)
         self._picture_channel = controller.channel("interpolation")
         self._strip_channel = controller.channel("interpolation_strip")
         self._choosers: dict[End, EndChooser] = {"a": EndChooser("A"), "b": EndChooser("B")}
@@ -177,6 +171,8 @@ class InterpolationPanel(QWidget):
             channel.answered.connect(partial(self._on_end_encoded, which))
         self._swap.clicked.connect(controller.swap_ends)
         self._play.clicked.connect(self._on_play)
+        self._player.moved.connect(self._on_played)
+        self._player.playing_changed.connect(self._on_playing_changed)
         self._slider.valueChanged.connect(self._on_slider)
         self._slider.sliderReleased.connect(self._on_slider_released)
         self._field.value_changed.connect(self._on_field)
@@ -189,7 +185,7 @@ class InterpolationPanel(QWidget):
     @property
     def is_playing(self) -> bool:
         """Whether it goes to and fro by itself."""
-        return self._play_timer.isActive()
+        return self._player.is_playing
 
     def go_to(self, share: float, *, is_final: bool = True) -> None:
         """Look at the code at a share, 0 to 1, of the path."""
@@ -200,42 +196,33 @@ class InterpolationPanel(QWidget):
         finally:
             self._is_moving = False
 
-    def set_playing(self, is_playing: bool) -> None:
-        """Go to and fro between A and B, or stop where it is."""
-        if is_playing == self.is_playing:
-            return
+    def _on_play(self) -> None:
+        if self.is_playing:
+            self._player.stop()
+            self.go_to(self._share)
+        else:
+            self._player.play(self._share)
+
+    def _on_played(self, share: float) -> None:
+        self.go_to(share, is_final=False)
+
+    def _on_playing_changed(self, is_playing: bool) -> None:
         self._play.set_icon("pause" if is_playing else "train")
         self._play.setAccessibleName(self.tr("Pause") if is_playing else self.tr("Play"))
-        if is_playing:
-            self._play_from = self._share if self._share < 1.0 else 0.0
-            self._play_clock.start()
-            self._play_timer.start()
-        else:
-            self._play_timer.stop()
-
-    def _on_play(self) -> None:
-        is_stopping = self.is_playing
-        self.set_playing(not is_stopping)
-        if is_stopping:
-            self.go_to(self._share)
-
-    def _on_play_tick(self) -> None:
-        way = (self._play_from + self._play_clock.elapsed() / PLAY_MS) % 2.0
-        self.go_to(way if way <= 1.0 else 2.0 - way, is_final=False)
 
     def _on_slider(self, value: int) -> None:
-        self.set_playing(False)
+        self._player.stop()
         self.go_to(value / SLIDER_STEPS, is_final=not self._slider.isSliderDown())
 
     def _on_slider_released(self) -> None:
         self.go_to(self._slider.value() / SLIDER_STEPS)
 
     def _on_field(self, share: float) -> None:
-        self.set_playing(False)
+        self._player.stop()
         self.go_to(share)
 
     def _on_picked(self, index: int) -> None:
-        self.set_playing(False)
+        self._player.stop()
         self.go_to(index / max(1, self._strip.n_images - 1))
 
     def _on_path(self) -> None:
@@ -266,7 +253,7 @@ class InterpolationPanel(QWidget):
     # ---- what the controller says ---------------------------------------------------------------------------------
 
     def _on_run_opened(self, opened: RunOpened) -> None:
-        self.set_playing(False)
+        self._player.stop()
         self._drawn_strip = None
         self._strip.set_images(None)
         self._picture.set_image(None, is_generated=True)
@@ -279,7 +266,7 @@ class InterpolationPanel(QWidget):
 
     def _on_selection(self, selection: Selection) -> None:
         if not self._is_moving:
-            self.set_playing(False)
+            self._player.stop()
         self._show_selection(selection)
         self._ask_picture()
         if not self._has_strip_of(selection):
@@ -359,7 +346,7 @@ class InterpolationPanel(QWidget):
         self._ask_again()
 
     def hideEvent(self, event: QHideEvent) -> None:
-        self.set_playing(False)
+        self._player.stop()
         super().hideEvent(event)
 
     def changeEvent(self, event: QEvent) -> None:

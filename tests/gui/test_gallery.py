@@ -271,6 +271,7 @@ def test_exports_show_their_progress_can_be_cancelled_and_say_how_they_ended(pan
     job = fake_controller.export(panel.recipe, Path("grid.png"))
     fake_controller.handle(m.JobProgress(job, 0.4))
     assert bar.isVisible()
+    assert panel.minimumSizeHint().width() <= 560
     part(panel, QAbstractButton, "jobs_cancel").click()
     assert m.CancelJob(job) in fake_controller.sent
     fake_controller.handle(m.JobFailed(job, "Cancelled.", is_cancelled=True))

@@ -17,6 +17,7 @@ from vae_explorer.gui.widgets.gallery_view import GalleryView
 from vae_explorer.gui.widgets.mean_draw import MeanDrawSwitch
 from vae_explorer.gui.widgets.plot_style import tick_font
 from vae_explorer.gui.widgets.task_bar import TaskBar
+from vae_explorer.gui.widgets.toggle_style import toggle_sheet
 from vae_explorer.latent.mosaic import picture_scale
 
 FORM_PX = 272
@@ -209,7 +210,7 @@ class GalleryPanel(QWidget):
 
     def _on_job_progressed(self, job: int, fraction: float) -> None:
         self._jobs.add(job)
-        self._exports.set_progress(fraction, self.tr("Exporting ..."))
+        self._exports.set_progress(fraction, self.tr("Export"))
 
     def _on_job_ended(self, event: JobDone | JobFailed) -> None:
         self._jobs.discard(event.job)
@@ -252,6 +253,7 @@ class GalleryPanel(QWidget):
         self._caption.setStyleSheet(f"color: {theme.error if is_error else theme.muted};")
 
     def _restyle(self) -> None:
+        self._drawing.setStyleSheet(toggle_sheet(current_theme()))
         self._caption.setStyleSheet(f"color: {current_theme().muted};")
 
     # ---- Qt -------------------------------------------------------------------------------------------------------

@@ -128,10 +128,6 @@ class CurvePlot(pg.PlotWidget):
         item.setDownsampling(auto=True, mode="mean")
         item.setClipToView(True)
         item.getAxis("left").setWidth(LEFT_AXIS_PX)
-        for side in ("left", "bottom"):
-            # The finest grid lines are hardly seen and take two thirds of the painting time.
-            item.getAxis(side).setStyle(maxTickLevel=1)
-        item.setContentsMargins(0, 2, 6, 0)
         self._raw, self._train, self._held_out = (self._add_curve(item, name) for name in ("raw", "train", "held_out"))
         self._marks = MarkLines()
         item.addItem(self._marks, ignoreBounds=True)

@@ -49,8 +49,10 @@ class Docks(QObject):
         window.setDockNestingEnabled(True)
         for corner in (Qt.Corner.BottomLeftCorner, Qt.Corner.BottomRightCorner):
             window.setCorner(corner, Area.BottomDockWidgetArea)
+        # Here comes first: what is connected first is called first, so the picture under the hand is asked for before
+        # any other panel follows the selection.
         self.panels = Panels(
-            run=RunPanel(controller), map=LatentMapPanel(controller), here=HerePanel(controller),
+            here=HerePanel(controller), run=RunPanel(controller), map=LatentMapPanel(controller),
             curves=CurvesPanel(controller), interpolation=InterpolationPanel(controller),
             sliders=SlidersPanel(controller), gallery=GalleryPanel(controller),
         )  # fmt: skip

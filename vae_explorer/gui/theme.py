@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from PySide6.QtCore import QEvent
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QPalette
 from PySide6.QtWidgets import QApplication
 
@@ -79,6 +80,22 @@ def apply_theme(app: QApplication, name: ThemeName) -> None:
         name = "dark" if scheme.name == "Dark" else "light"
     theme = DARK if name == "dark" else LIGHT
     app.setPalette(_palette(theme))
+    _repolish(app)
+
+
+def _repolish(app: QApplication) -> None:
+    """Have every widget with a style sheet take the new palette.
+
+    WORKAROUND: such a widget, and all below it, keeps the palette of its last polish and gets no PaletteChange of the
+    application's (seen with PySide6 6.11.3, Fusion style); its sheet has to be set anew.
+    """
+    for widget in app.allWidgets():
+        sheet = widget.styleSheet()
+        if sheet:
+            widget.setStyleSheet("")
+            QApplication.sendEvent(widget, QEvent(QEvent.Type.PaletteChange))
+            if not widget.styleSheet():
+                widget.setStyleSheet(sheet)
 
 
 def apply_text_size(app: QApplication, percent: int) -> None:

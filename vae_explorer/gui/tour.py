@@ -178,10 +178,8 @@ class Tour:
 
     def _interpolate(self) -> None:
         self._raise("interpolation")
-        codes = self._controller.codes
-        if codes is not None:
-            self._controller.set_end("a", codes.loc[0])
-            self._controller.set_end("b", codes.loc[1])
+        self._controller.set_end("a", self._typical_code(0))
+        self._controller.set_end("b", self._typical_code(7))
         slider = self._find(QWidget, "interpolation_slider")
         slider.setFocus()
         QTest.keyClick(slider, Qt.Key.Key_Home)
@@ -232,6 +230,14 @@ class Tour:
             "exports": ["manifold.png", "codes.csv"],
         }
         (self._out / "tour.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+
+    def _typical_code(self, label: int) -> np.ndarray:
+        """The median code of a class."""
+        codes, data = self._controller.codes, self._controller.data
+        if codes is None or data is None or data.labels is None:
+            raise VaeExplorerError("The tour found no labelled codes after training; report this with the log.")
+        median: np.ndarray = np.median(codes.loc[data.labels[codes.indices] == label], axis=0)
+        return median
 
     # ---- hands and eyes ---------------------------------------------------------------------------------------------
 

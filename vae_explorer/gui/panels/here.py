@@ -179,8 +179,8 @@ class HerePanel(QWidget):
         before, self._shown = self._shown, selection
         has_moved = before is None or not np.array_equal(before.code, selection.code)
         if has_moved:
-            self._show_code(selection.code)
             self._ask_here()
+            self._show_code(selection.code)
             self._show_neighbours()
         if before is None or before.image != selection.image:
             self._show_image(selection.image)

@@ -11,6 +11,7 @@ from vae_explorer.export.recipe import PictureKind, Recipe
 from vae_explorer.gui.selection import Selection
 from vae_explorer.gui.theme import GRID_PX
 from vae_explorer.gui.widgets.glyph_button import GlyphButton
+from vae_explorer.gui.widgets.latent_view import latent_name
 from vae_explorer.gui.widgets.number_field import NumberField
 
 SHAPES: dict[PictureKind, tuple[int, int]] = {
@@ -186,7 +187,7 @@ class GalleryForm(QWidget):
             box.clear()
             box.addItem(self.tr("auto"), None)
             for dim in range(latent_dim):
-                box.addItem(f"z{dim}", dim)
+                box.addItem(latent_name(dim), dim)
             box.blockSignals(was_blocked)
         self._show_relevant()
 

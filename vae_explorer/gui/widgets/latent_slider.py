@@ -7,6 +7,7 @@ from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QWidget
 
 from vae_explorer.gui.theme import GRID_PX, current_theme, tabular_font
+from vae_explorer.gui.widgets.latent_view import latent_name
 from vae_explorer.gui.widgets.number_field import NumberField
 
 SLIDER_STEPS = 1000
@@ -58,7 +59,7 @@ class LatentSlider(QWidget):
         self.dim = dim
         self._low, self._high = -3.0, 3.0
         name = self.tr("latent dimension {dim}").format(dim=dim)
-        label = QLabel(f"z<sub>{dim}</sub>")
+        label = QLabel(latent_name(dim))
         label.setFixedWidth(4 * GRID_PX)
         label.setFont(tabular_font(self.font()))
         label.setToolTip(name)

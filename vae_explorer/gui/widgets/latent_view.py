@@ -49,7 +49,7 @@ class LatentView:
         """Names of x and y."""
         if self.is_line:
             has_bound = self._codes is None or self._codes.kl_per_dim is not None
-            return "z₁", "ELBO, nats per image" if has_bound else "−distortion, nats per image"
+            return latent_name(0), "ELBO, nats per image" if has_bound else "−distortion, nats per image"
         if self._axes == "pca":
             return "PC 1", "PC 2"
         i, j = self._axes
@@ -174,5 +174,5 @@ class LatentView:
 
 
 def latent_name(axis: int) -> str:
-    """Return the name of a latent dimension, counted from 1: 'z₁'."""
-    return "z" + str(axis + 1).translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))
+    """Return the name of a latent dimension, counted from 0 as on the command line: 'z₀'."""
+    return "z" + str(axis).translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))

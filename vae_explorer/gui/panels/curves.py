@@ -39,7 +39,8 @@ from vae_explorer.gui.widgets.plot_style import tick_font
 from vae_explorer.runs.records import LogRecord
 
 REDRAW_MS = 80
-"""Records are gathered for so long before the curves are drawn again; curves need no 30 frames a second."""
+"""Records are gathered for so long, then one plot is drawn again, the next one as long after it: curves need no 30
+frames a second, and three plots at once would hold up a click by 20 ms."""
 
 READING_KEYS = (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Home, Qt.Key.Key_End, Qt.Key.Key_Escape)
 
@@ -60,7 +61,9 @@ class CurvesPanel(QWidget):
         self._redraw_timer = QTimer(self)
         self._redraw_timer.setSingleShot(True)
         self._redraw_timer.setInterval(REDRAW_MS)
-        self._redraw_timer.timeout.connect(self.redraw)
+        self._redraw_timer.timeout.connect(self._redraw_one)
+        self._stale: list[Term] = []
+        """Terms whose plots lack the newest records, the longest waiting first."""
         self._columns = {term: CurveColumn(term) for term in TERMS}
         self._bar = CurveBar()
         layout = QVBoxLayout(self)
@@ -145,6 +148,7 @@ class CurvesPanel(QWidget):
 
     def _on_records(self, records: Iterable[LogRecord]) -> None:
         self._store.add(records)
+        self._stale += [term for term in self.terms if term not in self._stale]
         if self.isVisible() and not self._redraw_timer.isActive():
             self._redraw_timer.start()
 
@@ -176,7 +180,7 @@ class CurvesPanel(QWidget):
     def fit(self) -> None:
         """Show all of the curves and follow them as they grow."""
         self._is_following = True
-        self._show_ranges()
+        self._show_ranges(self.terms)
 
     # ---- drawing --------------------------------------------------------------------------------------------------
 
@@ -184,9 +188,21 @@ class CurvesPanel(QWidget):
         """Draw what the store holds."""
         self._stack.setCurrentWidget(self._empty if self._store.is_empty or not self.terms else self._plots)
         self._empty.setText(self._empty_text())
+        self._draw(self.terms)
+
+    def _redraw_one(self) -> None:
+        """Draw the plot that has waited longest, and come back for the next."""
+        if self._stack.currentWidget() is self._empty:
+            self.redraw()
+            return
+        self._draw(self._stale[:1])
+        if self._stale:
+            self._redraw_timer.start()
+
+    def _draw(self, terms: list[Term]) -> None:
         marks = list(self._store.mark_places(self._bar.x_axis))
         places, texts = np.array([x for x, _ in marks]), [mark_text(mark) for _, mark in marks]
-        for term in self.terms:
+        for term in terms:
             plot = self._columns[term].plot
             plot.place_axis.set_x_axis(self._bar.x_axis)
             (x, y), held_out = (
@@ -196,7 +212,8 @@ class CurvesPanel(QWidget):
             smoothed = smooth(y, self._bar.smoothing, stride=self._store.splits["train"].stride)
             plot.set_curves((x, smoothed), held_out, raw=(x, y) if self._bar.smoothing else None)
             plot.set_marks(places, texts)
-        self._show_ranges()
+        self._stale = [term for term in self._stale if term not in terms]
+        self._show_ranges(terms)
         self._set_cursor(self._cursor)
 
     def _empty_text(self) -> str:
@@ -210,12 +227,12 @@ class CurvesPanel(QWidget):
         for term, column in self._columns.items():
             column.setVisible(term in self._bar.terms)
 
-    def _show_ranges(self) -> None:
+    def _show_ranges(self, terms: list[Term]) -> None:
         self._bar.set_can_fit(not self._is_following)
         if not self._is_following:
             return
         ends = [curves[[0, -1]] for curves in self._x_columns() if len(curves)]
-        for term in self.terms:
+        for term in terms:
             item = self._columns[term].plot.getPlotItem()
             if ends:
                 low, high = float(np.min(ends)), float(np.max(ends))

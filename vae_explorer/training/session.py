@@ -28,7 +28,7 @@ from vae_explorer.training.held_out import HeldOutEvaluation
 from vae_explorer.training.metrics import Figures, MetricSums
 from vae_explorer.training.optimiser import GuardedAdam
 from vae_explorer.training.schedule import is_evaluation_due, target_step
-from vae_explorer.training.state import AnyArray, SessionMeta, copy_into, to_arrays
+from vae_explorer.training.state import AnyArray, SessionMeta, copy_into, to_arrays, to_generator
 
 if TYPE_CHECKING:
     from vae_explorer.runs.folder import RunFolder
@@ -310,27 +310,22 @@ class TrainingSession:
     def load(self, arrays: Mapping[str, AnyArray], meta: Mapping[str, Any]) -> None:
         """Take over a state; RunError when it does not fit this model, and then nothing is changed."""
         restored = SessionMeta.read(meta)
+        generator = self._restored_generator(arrays, restored)
         copy_into(self._tensors(), arrays)
+        self._generator = generator
+        self.notes = restored.notes(device=self._device.type, torch=str(torch.__version__))
         self.step, self.time_s, self._sums_since = restored.step, restored.time_s, restored.sums_since
         self._live = {"learning_rate": restored.learning_rate, "beta": restored.beta}
         self._apply_live()
         self._best = BestKeeper(value=restored.best_value, step=restored.best_step)
-        self._load_generator(arrays["generator"], restored)
         if restored.is_evaluating:
             self._begin_evaluation()
 
-    def _load_generator(self, state: AnyArray, restored: SessionMeta) -> None:
-        here = (self._device.type, str(torch.__version__))
-        if here != (restored.device, restored.torch):
-            self.notes = (
-                f"Trained on {restored.device} with torch {restored.torch}, resumed on {here[0]} with {here[1]}: not "
-                "bit-exact.",
-            )
-        if here[0] == restored.device:
-            self._generator.set_state(torch.tensor(state))
-        else:
-            seed = self.config.train.seed
-            self._generator = seeded_generator(seed, Stream.TRAINING, restored.step, device=self._device)
+    def _restored_generator(self, arrays: Mapping[str, AnyArray], restored: SessionMeta) -> torch.Generator:
+        """The training's generator as it was; on another kind of device, whose state means nothing here, a new one."""
+        if self._device.type == restored.device:
+            return to_generator(arrays, self._device)
+        return seeded_generator(self.config.train.seed, Stream.TRAINING, restored.step, device=self._device)
 
     def _tensors(self) -> dict[str, torch.Tensor]:
         """Every tensor that training changes, by name."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
 import torch
+from msgspec import Meta
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -24,9 +25,9 @@ class SessionMeta(msgspec.Struct, frozen=True, kw_only=True):
     device, torch: what computed it; others go on from it, but not bit by bit.
     """
 
-    step: int
-    time_s: float
-    sums_since: int
+    step: Annotated[int, Meta(ge=0)]
+    time_s: Annotated[float, Meta(ge=0)]
+    sums_since: Annotated[int, Meta(ge=0)]
     is_evaluating: bool
     learning_rate: float
     beta: float
@@ -42,6 +43,13 @@ class SessionMeta(msgspec.Struct, frozen=True, kw_only=True):
             return msgspec.convert(meta, SessionMeta)
         except msgspec.ValidationError as error:
             raise RunError(f"The checkpoint's header is not one of a session ({error}); use another one.") from None
+
+    def notes(self, *, device: str, torch: str) -> tuple[str, ...]:
+        """What a person should know who goes on with this state on `device` with `torch`."""
+        if (device, torch) == (self.device, self.torch):
+            return ()
+        there, here = (f"{self.device} with torch {self.torch}", f"{device} with torch {torch}")
+        return (f"Trained on {there}, resumed on {here}: not bit-exact.",)
 
 
 def to_arrays(tensors: Mapping[str, Tensor]) -> dict[str, AnyArray]:
@@ -64,3 +72,11 @@ def copy_into(tensors: Mapping[str, Tensor], arrays: Mapping[str, AnyArray]) -> 
     with torch.no_grad():
         for name, tensor in tensors.items():
             tensor.copy_(torch.tensor(np.asarray(arrays[name])))
+
+
+def to_generator(arrays: Mapping[str, AnyArray], device: torch.device) -> torch.Generator:
+    """Return a generator on `device` in the state `generator`; RunError when that is missing or no such state."""
+    try:
+        return torch.Generator(device).set_state(torch.tensor(arrays["generator"]))
+    except (KeyError, RuntimeError, TypeError) as error:
+        raise RunError(f"The checkpoint's generator state does not fit ({error}); use another checkpoint.") from None

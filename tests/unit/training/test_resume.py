@@ -1,0 +1,206 @@
+"""Resuming: N + N steps across a restart are the same as 2 N, bit by bit."""
+
+import numpy as np
+import pytest
+import torch
+from test_session import images_of, train, weights
+
+from vae_explorer.errors import RunError, UsageError
+from vae_explorer.runs.folder import RunFolder
+from vae_explorer.training.checkpoint import open_frozen
+from vae_explorer.training.devices import resolve_device
+from vae_explorer.training.session import TrainingSession
+
+KINDS = {
+    "vae": {},
+    "binarised": {"data.binarize": "dynamic"},
+    "learnt scale": {"model.likelihood": "gaussian", "model.variance": "learnt"},
+    "autoencoder": {"model.kind": "autoencoder"},
+    "conv": {"model.network": "conv", "model.channels": [3]},
+}
+
+
+def make_run(path, session):
+    return RunFolder.create(path, config=session.config, data=session.data, device=session.device)
+
+
+def save(session, run, *, is_best=False):
+    arrays, meta = session.state()
+    run.write_checkpoint(meta["step"], arrays, meta, is_best=is_best)
+
+
+def without_time(records):
+    return [{name: value for name, value in vars_of(record).items() if name != "time_s"} for record in records]
+
+
+def vars_of(record):
+    return {name: getattr(record, name) for name in record.__struct_fields__}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_n_and_n_steps_are_two_n(tiny_config, digits_data, tmp_path, kind):
+    config = tiny_config.with_values({**KINDS[kind], "train.log_every": 7, "train.evaluate_every": 9})
+    whole = TrainingSession.new(config, digits_data)
+    expected = train(whole, 34)
+
+    first = TrainingSession.new(config, digits_data)
+    records = train(first, 17)  # in the middle of an interval of the log
+    run = make_run(tmp_path / "run", first)
+    save(first, run)
+    second = TrainingSession.resume(RunFolder.open(run.path), digits_data)
+    assert second.step == 17
+    assert second.notes == ()
+    assert second.run_name == "run"
+    records += train(second, 17)
+
+    np.testing.assert_array_equal(weights(second), weights(whole))
+    assert without_time(records) == without_time(expected)
+    expected_arrays, expected_meta = whole.state()
+    arrays, meta = second.state()
+    assert arrays.keys() == expected_arrays.keys()
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(array, expected_arrays[name], err_msg=name)
+    assert {**meta, "time_s": 0} == {**expected_meta, "time_s": 0}
+
+
+def test_live_changes_survive_a_restart(tiny_config, digits_data, tmp_path):
+    def changed(session):
+        train(session, 8)
+        session.set_live("learning_rate", 0.02)
+        session.set_live("beta", 0.3)
+        train(session, 5)
+        return session
+
+    whole = changed(TrainingSession.new(tiny_config, digits_data))
+    first = changed(TrainingSession.new(tiny_config, digits_data))
+    run = make_run(tmp_path / "run", first)
+    save(first, run)
+    second = TrainingSession.resume(run, digits_data)
+    assert (second.learning_rate, second.beta) == (0.02, 0.3)
+    train(whole, 13)
+    train(second, 13)
+    np.testing.assert_array_equal(weights(second), weights(whole))
+
+
+def test_a_checkpoint_in_the_middle_of_an_evaluation_does_it_again(tiny_config, digits_data, tmp_path):
+    config = tiny_config.with_values({"train.evaluate_every": 6, "train.batch_size": 16})
+    whole = TrainingSession.new(config, digits_data)
+    expected = train(whole, 6)[-1]
+    first = TrainingSession.new(config, digits_data)
+    for _ in range(7):
+        first.advance()
+    assert first.is_evaluating
+    run = make_run(tmp_path / "run", first)
+    save(first, run)
+    second = TrainingSession.resume(run, digits_data)
+    assert second.is_evaluating
+    (record,) = train(second, 0)
+    assert without_time([record]) == without_time([expected])
+
+
+def test_the_best_before_a_restart_is_not_forgotten(tiny_config, digits_data, tmp_path):
+    config = tiny_config.with_values({"train.evaluate_every": 5, "train.learning_rate": 0.01})
+    first = TrainingSession.new(config, digits_data)
+    best = max(record.elbo for record in train(first, 40) if record.split == "held_out")
+    run = make_run(tmp_path / "run", first)
+    best_arrays, best_meta = first.take_best()
+    run.write_checkpoint(best_meta["step"], best_arrays, best_meta, is_best=True)
+    save(first, run, is_best=best_meta["step"] == 40)
+    second = TrainingSession.resume(run, digits_data)
+    assert second.state()[1]["best_value"] == best
+    second.set_live("learning_rate", 1.0)
+    train(second, 5)
+    assert second.take_best() is None
+    assert TrainingSession.resume(run, digits_data, checkpoint="best").step == best_meta["step"]
+
+
+def test_an_earlier_checkpoint_goes_on_as_the_run_did(tiny_config, digits_data, tmp_path):
+    session = TrainingSession.new(tiny_config, digits_data)
+    run = make_run(tmp_path / "run", session)
+    for _ in range(3):
+        train(session, 4)
+        save(session, run)
+    earlier = TrainingSession.resume(run, digits_data, checkpoint=8)
+    train(earlier, 4)
+    np.testing.assert_array_equal(weights(earlier), weights(session))
+
+
+def test_a_model_to_look_at_is_that_of_the_checkpoint(tiny_config, digits_data, tmp_path):
+    session = TrainingSession.new(tiny_config, digits_data)
+    train(session, 10)
+    run = make_run(tmp_path / "seen", session)
+    save(session, run)
+    frozen, z = open_frozen(run, digits_data), np.ones((2, 2), dtype=np.float32)
+    np.testing.assert_array_equal(frozen.decode(z), session.decode(z))
+    np.testing.assert_array_equal(frozen.encode(np.arange(5)).elbo, session.encode(np.arange(5)).elbo)
+    assert (frozen.step, frozen.run_name) == (10, "seen")
+
+
+def test_other_data_are_refused(tiny_config, digits_data, tmp_path):
+    session = TrainingSession.new(tiny_config, digits_data)
+    run = make_run(tmp_path / "run", session)
+    save(session, run)
+    for opener in (TrainingSession.resume, open_frozen):
+        with pytest.raises(RunError, match="was trained on digits"):
+            opener(run, images_of(20))
+
+
+@pytest.mark.parametrize("damage", ["missing", "shape", "type", "header", "generator"])
+def test_a_state_that_does_not_fit_is_refused_and_nothing_changes(tiny_config, digits_data, damage):
+    session = TrainingSession.new(tiny_config, digits_data)
+    arrays, meta = session.state()
+    before = weights(session)
+    train(session, 3)
+    good, _ = session.state()
+    name = next(iter(arrays))
+    bad = {
+        "missing": ({key: value for key, value in good.items() if key != name}, meta),
+        "shape": ({**good, name: np.zeros((1, 2), dtype=np.float32)}, meta),
+        "type": ({**good, name: good[name].astype(np.float64)}, meta),
+        "header": (good, {**meta, "step": "three"}),
+        "generator": ({**good, "generator": np.zeros(3, dtype=np.uint8)}, meta),
+    }[damage]
+    fresh = TrainingSession.new(tiny_config, digits_data)
+    with pytest.raises(RunError, match="use another"):
+        fresh.load(*bad)
+    np.testing.assert_array_equal(weights(fresh), before)
+    assert fresh.step == 0
+
+
+def test_another_torch_or_device_is_said_to_be_not_bit_exact(tiny_config, digits_data):
+    arrays, meta = TrainingSession.new(tiny_config, digits_data).state()
+    session = TrainingSession.new(tiny_config, digits_data)
+    session.load(arrays, {**meta, "torch": "2.0.0"})
+    assert "not bit-exact" in session.notes[0]
+    session = TrainingSession.new(tiny_config, digits_data)
+    session.load({**arrays, "generator": np.zeros(16, dtype=np.uint8)}, {**meta, "device": "cuda"})
+    version = torch.__version__
+    assert session.notes == (
+        f"Trained on cuda with torch {version}, resumed on cpu with torch {version}: not bit-exact.",
+    )
+    train(session, 3)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
+@pytest.mark.parametrize("name", ["cuda", "cuda:3"])
+def test_a_missing_cuda_device_is_one_sentence(tiny_config, digits_data, name):
+    with pytest.raises(UsageError, match=rf"train.device = '{name}'.*no CUDA device.*set auto or cpu"):
+        TrainingSession.new(tiny_config, digits_data, device=name)
+
+
+@pytest.mark.skipif(torch.backends.mps.is_available(), reason="this machine has a Metal device")
+def test_a_missing_metal_device_is_one_sentence():
+    with pytest.raises(UsageError, match=r"train.device = 'mps'.*set auto or cpu"):
+        resolve_device("mps")
+
+
+def test_auto_is_the_first_accelerator_else_the_cpu(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert str(resolve_device("auto")) == "cuda:0"
+    assert str(resolve_device("cuda:1")) == "cuda:1"
+    with pytest.raises(UsageError, match="devices 0 to 1"):
+        resolve_device("cuda:2")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    assert str(resolve_device("auto")) == "cpu"

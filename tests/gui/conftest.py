@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import re
@@ -16,6 +17,9 @@ import shiboken6
 from fakes import FakeController, make_codes, make_data, make_opened, make_status
 from PySide6.QtCore import QCoreApplication, QEvent, QThread, QTimer
 from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from vae_explorer.gui.app import Explorer
 
 TOLERATED_QT_MESSAGES = (
     r"This plugin does not support",  # the off-screen platform has no window manager and says so
@@ -45,6 +49,24 @@ def open_fake_run(fake_controller: FakeController) -> Callable[..., FakeControll
     return open_run
 
 
+@pytest.fixture
+def engine_window(qtbot: QtBot) -> Iterator[Explorer]:
+    """The real window with the real engine, empty; open something in it. It is closed and its threads end after."""
+    explorer = Explorer()
+    explorer.window.show()
+    yield explorer
+    close_window(qtbot, explorer)
+
+
+def close_window(qtbot: QtBot, explorer: Explorer) -> None:
+    """Close the window as a person does, and wait until the engine has saved and ended; nothing when it is closed."""
+    if not explorer.is_closed:
+        explorer.window.close()
+        qtbot.waitUntil(lambda: explorer.is_closed, timeout=60_000)
+        explorer.window.deleteLater()
+        explorer.deleteLater()
+
+
 @pytest.fixture(autouse=True)
 def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep settings, runs and data of the tests out of the person's folders."""
@@ -60,14 +82,21 @@ def expected_logs() -> list[str]:
 
 @pytest.fixture(autouse=True)
 def nothing_leaks(
-    qapp: QApplication, qtlog: object, caplog: pytest.LogCaptureFixture, expected_logs: list[str]
+    qapp: QApplication,
+    qtlog: object,
+    caplog: pytest.LogCaptureFixture,
+    expected_logs: list[str],
+    request: pytest.FixtureRequest,
 ) -> Iterator[None]:
     """Fail a test that leaves a thread, an active timer or a top-level widget, or draws a warning of Qt or the log."""
     threads, timers, widgets = _live_threads(), _active_timers(), set(QApplication.topLevelWidgets())
     yield
+    request.node.funcargs.clear()  # pytest would keep the window of a finished fixture alive
     for _ in range(3):
         QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
         QCoreApplication.processEvents()
+        # The menus of pyqtgraph's plots lie in reference cycles; another thread that collects them deletes them there.
+        gc.collect()
     left = {
         "threads": _live_threads() - threads,
         "active timers": _active_timers() - timers,

@@ -25,7 +25,6 @@ from vae_explorer.gui.event_pump import EventPump
 from vae_explorer.gui.failures import FailureReporter
 from vae_explorer.gui.interrupts import InterruptWatch
 from vae_explorer.gui.main_window import MainWindow
-from vae_explorer.gui.stored_view import show_stored_view
 from vae_explorer.gui.window_state import open_settings
 from vae_explorer.resource_files import demo_run_dir, resource
 from vae_explorer.runs.listing import new_run_path
@@ -52,6 +51,7 @@ class Explorer(QObject):
         self.engine = EngineThread(self._build_loop, self.pump.outbox, self)
         self.window = MainWindow(self.controller, self.loader, open_settings())
         self._is_over = False
+        self.is_closed = False
         # Queued, so that torch begins to load when the whole first picture of the window is there.
         self.window.painted.connect(self.start_engine, Qt.ConnectionType.QueuedConnection)
         self.window.close_requested.connect(self._on_close_requested)
@@ -82,7 +82,6 @@ class Explorer(QObject):
             log.warning("the demo run cannot be shown: %s", error)
             self.open(dataset=self.controller.draft.data.name)
             return
-        show_stored_view(self.controller, demo)
         self.window.files.show_run(demo)
 
     def _build_loop(self) -> Runnable:
@@ -100,11 +99,12 @@ class Explorer(QObject):
     @Slot()
     def _close_when_over(self) -> None:
         """Nothing is terminated: the run is saved and the last slice of work done before the window goes."""
-        if not self._is_over or self.engine.isRunning() or not self.loader.is_idle:
+        if not self._is_over or self.engine.isRunning() or not self.loader.is_idle or self.is_closed:
             return
         self.engine.wait()
         self.pump.close()
         self.window.finish_close()
+        self.is_closed = True
         self.closed.emit()
 
 

@@ -12,10 +12,12 @@ from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
 from vae_explorer.config import DataConfig
 from vae_explorer.data.image_data import ImageData
 from vae_explorer.engine.messages import JobDone, JobFailed
+from vae_explorer.errors import VaeExplorerError
 from vae_explorer.export.recipe import Recipe
 from vae_explorer.gui.controller import ModelController
 from vae_explorer.gui.data_loader import DataLoader, LoadedRun
 from vae_explorer.gui.panels.open_data import OpenDataDialog
+from vae_explorer.gui.stored_view import show_stored_view
 from vae_explorer.gui.widgets.notice_bar import NoticeBar
 from vae_explorer.gui.widgets.task_bar import TaskBar
 from vae_explorer.runs.listing import default_runs_dir, recent_runs
@@ -98,7 +100,12 @@ class FileCommands(QObject):
 
     @Slot(object)
     def show_run(self, run: LoadedRun) -> None:
-        """Have the engine open a run that was read."""
+        """Have the engine open a run that was read; the first one is shown from what it stores meanwhile."""
+        if self._controller.opened is None:
+            try:
+                show_stored_view(self._controller, run)
+            except VaeExplorerError as error:
+                self._notices.notify(str(error), "warning")
         self._controller.open_run(run.folder.path, run.folder.config, run.data)
 
     def open_path(self, path: Path) -> None:

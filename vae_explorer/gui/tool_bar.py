@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from PySide6.QtCore import QEvent, QSize, Qt, Slot
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolBar, QToolButton, QWidget
 
@@ -80,7 +82,7 @@ class RunToolBar(QToolBar):
         field.set_help(self.tr("{help} Applies to the next update; arrow keys step.").format(help=spec.help))
         field.setFixedWidth(field.fontMetrics().horizontalAdvance("0.00000125") + GRID_PX)
         label.setBuddy(field)
-        live_name = "beta" if key == "objective.beta" else "learning_rate"
+        live_name: Literal["beta", "learning_rate"] = "beta" if key == "objective.beta" else "learning_rate"
         field.value_changed.connect(lambda value: self._controller.set_live(live_name, value))
         self.addWidget(label)
         self.addWidget(field)
@@ -153,8 +155,8 @@ class RunToolBar(QToolBar):
         theme = current_theme()
         for name in ICON_NAMES:
             self._actions[name].setIcon(make_icon(name, is_accent=name == "train"))
-        for name, figure in self._figures.items():
-            figure.set_colour({"elbo": theme.elbo, "kl": theme.kl, "distortion": theme.distortion}[name])
+        for term, colour in (("elbo", theme.elbo), ("kl", theme.kl), ("distortion", theme.distortion)):
+            self._figures[term].set_colour(colour)
 
     def changeEvent(self, event: QEvent) -> None:
         """Take the colours of another theme."""

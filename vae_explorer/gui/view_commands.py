@@ -43,7 +43,7 @@ class ViewCommands(QObject):
     def restore(self) -> None:
         """Bring back what was remembered; the first layout where there is nothing, or nothing sound."""
         name = str(self._settings.value("window/theme", "system"))
-        self.set_theme(cast(ThemeName, name) if name in THEMES else "system")
+        self.set_theme(next((known for known in THEMES if known == name), "system"))
         size = str(self._settings.value("window/text_size", 100))
         self.set_text_size(int(size) if size.isdecimal() else 100)
         if not restore_layout(self._settings, self._window):

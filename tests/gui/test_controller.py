@@ -134,6 +134,18 @@ def test_train_on_the_read_only_demo_begins_a_new_run(open_fake_run: Callable[..
     assert [type(x) for x in controller.take()] == [m.NewRun, m.Start]
 
 
+def test_train_on_the_demo_begins_a_new_run_before_the_engine_has_opened_it_too(
+    fake_controller: FakeController,
+) -> None:
+    data, event = make_data(), replace(make_opened(), is_read_only=True)
+    fake_controller.show_stored(event, data)
+    fake_controller.open_run(event.run_path, event.config, data)
+    assert fake_controller.is_draft_new
+    fake_controller.press_train()
+    assert [type(x) for x in fake_controller.take()] == [m.OpenRun, m.NewRun, m.Start]
+    assert not fake_controller.is_draft_new
+
+
 def test_train_waits_for_the_images_of_the_form(open_fake_run: Callable[..., FakeController]) -> None:
     controller = open_fake_run()
     notices: list[tuple[str, str]] = []

@@ -157,10 +157,10 @@ class ModelController(QObject):
     @property
     def is_draft_new(self) -> bool:
         """Whether Train would begin a new run: the form was changed, or the open run is read-only (the demo)."""
-        newest = self._coming.newest
-        if newest is not None:
+        newest, opened = self._coming.newest, self.opened
+        if newest is not None and (opened is None or newest.path != opened.run_path):
             return self.draft != newest.config
-        is_read_only = self.opened is not None and self.opened.is_read_only
+        is_read_only = opened is not None and opened.is_read_only
         return self.config is not None and (is_read_only or self.draft != self.config)
 
     def press_train(self) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, QSettings, Qt, Signal, Slot
+from PySide6.QtCore import QSettings, Qt, Signal, Slot
 from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent, QPaintEvent
-from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QLineEdit, QMainWindow, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QAbstractButton, QLabel, QLineEdit, QMainWindow, QVBoxLayout, QWidget
 
 from vae_explorer.engine.messages import EngineFailed, Notice, RunOpened, RunStatus
 from vae_explorer.gui.actions import WindowActions
@@ -15,7 +15,7 @@ from vae_explorer.gui.data_loader import DataLoader
 from vae_explorer.gui.docks import Docks
 from vae_explorer.gui.file_commands import FileCommands
 from vae_explorer.gui.help_texts import about_html, shortcuts_html
-from vae_explorer.gui.theme import GRID_PX, tabular_font
+from vae_explorer.gui.theme import GRID_PX, use_tabular_digits
 from vae_explorer.gui.tool_bar import RunToolBar
 from vae_explorer.gui.view_commands import ViewCommands
 from vae_explorer.gui.widgets.notice_bar import NoticeBar
@@ -80,7 +80,7 @@ class MainWindow(QMainWindow):
         bar.setContentsMargins(0, 0, GRID_PX, 0)
         self._step = QLabel()
         self._step.setObjectName("status_step")
-        self._step.setFont(tabular_font(self._step.font()))
+        use_tabular_digits(self._step)
         for task in tasks:
             bar.addPermanentWidget(task)
         bar.addPermanentWidget(self._step)
@@ -228,9 +228,3 @@ class MainWindow(QMainWindow):
             if len(paths) > 1:
                 text = self.tr("Only {name} was opened; put images into one folder and drop that.")
                 self.notices.notify(text.format(name=paths[0].name))
-
-    def changeEvent(self, event: QEvent) -> None:
-        """Follow a new size of text."""
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.FontChange and hasattr(self, "_step"):
-            self._step.setFont(tabular_font(QApplication.font()))

@@ -44,8 +44,10 @@ def stored_status(opened: RunOpened, run: LoadedRun) -> RunStatus:
     """Return the status of a run that stands still; the engine's own follows when it has opened the run."""
     config, folder = opened.config, run.folder
     last = next((record for record in reversed(opened.records) if isinstance(record, MetricRecord)), None)
+    target_step = config.train.steps or opened.step
     return RunStatus(
-        state=EngineState.PAUSED, step=opened.step, target_step=config.train.steps or opened.step,
+        state=EngineState.FINISHED if opened.step >= target_step else EngineState.PAUSED,
+        step=opened.step, target_step=target_step,
         epoch=last.epoch if last else 0.0, steps_per_s=0.0, seconds_left=None, device=folder.device,
         run_path=folder.path, is_saved=True, learning_rate=last.learning_rate if last else config.train.learning_rate,
         beta=last.beta if last else config.objective.beta, scale=last.scale if last else None,

@@ -7,7 +7,7 @@ from typing import Literal
 
 from PySide6.QtCore import QEvent
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QPalette
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 
 GRID_PX = 8
 """Every margin and gap is a multiple of this (or half of it inside one control)."""
@@ -111,6 +111,16 @@ def tabular_font(font: QFont) -> QFont:
     if hasattr(QFont, "Tag"):
         copy.setFeature(QFont.Tag.fromString("tnum"), 1)
     return copy
+
+
+def use_tabular_digits(widget: QWidget, *, is_bold: bool = False) -> None:
+    """Give a widget digits of one width; all else of its font still follows the application's."""
+    font = QFont()
+    if hasattr(QFont, "Tag"):
+        font.setFeature(QFont.Tag.fromString("tnum"), 1)
+    if is_bold:
+        font.setBold(True)
+    widget.setFont(font)
 
 
 def fixed_font() -> QFont:

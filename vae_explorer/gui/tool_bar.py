@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from PySide6.QtCore import QEvent, QSize, Qt, Slot
+from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolBar, QToolButton, QWidget
 
 from vae_explorer.config import field_spec
@@ -13,7 +14,7 @@ from vae_explorer.gui.actions import WindowActions
 from vae_explorer.gui.controller import ModelController
 from vae_explorer.gui.icons import IconName, make_icon
 from vae_explorer.gui.panels.run import duration_text
-from vae_explorer.gui.theme import GRID_PX, current_theme, tabular_font
+from vae_explorer.gui.theme import GRID_PX, current_theme, use_tabular_digits
 from vae_explorer.gui.widgets.figure import Figure
 from vae_explorer.gui.widgets.number_field import NumberField
 from vae_explorer.runs.records import LogRecord, MetricRecord
@@ -30,8 +31,6 @@ class RunToolBar(QToolBar):
         self.setObjectName("run_tool_bar")
         self.setWindowTitle(self.tr("Tool bar"))
         self.setMovable(False)
-        # Fusion draws a white line over and under a tool bar, in the dark too.
-        self.setStyleSheet("QToolBar { border: 0; border-bottom: 1px solid palette(mid); padding: 2px; }")
         self.setIconSize(QSize(2 * GRID_PX, 2 * GRID_PX))
         self._add_buttons()
         self.addSeparator()
@@ -98,7 +97,7 @@ class RunToolBar(QToolBar):
     def _add_state(self) -> None:
         self._state = QLabel()
         self._state.setObjectName("run_state")
-        self._state.setFont(tabular_font(self._state.font()))
+        use_tabular_digits(self._state)
         self._state.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         # Takes the room that is left and never pushes a button out of sight.
         self._state.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
@@ -157,6 +156,14 @@ class RunToolBar(QToolBar):
             self._actions[name].setIcon(make_icon(name, is_accent=name == "train"))
         for term, colour in (("elbo", theme.elbo), ("kl", theme.kl), ("distortion", theme.distortion)):
             self._figures[term].set_colour(colour)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw a plain ground and a line below; Fusion's own has a white line over and under it, in the dark too."""
+        theme = current_theme()
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), QColor(theme.window))
+        painter.fillRect(0, self.height() - 1, self.width(), 1, QColor(theme.line))
+        painter.end()
 
     def changeEvent(self, event: QEvent) -> None:
         """Take the colours of another theme."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import html
 import math
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
 
-from vae_explorer.gui.theme import GRID_PX, tabular_font
+from vae_explorer.gui.theme import GRID_PX, use_tabular_digits
 
 
 class Figure(QWidget):
@@ -20,9 +21,7 @@ class Figure(QWidget):
         self._decimals = decimals
         self._name = QLabel(name)
         self._value = QLabel("–")
-        font = tabular_font(self._value.font())
-        font.setBold(True)
-        self._value.setFont(font)
+        use_tabular_digits(self._value, is_bold=True)
         self._value.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         self._value.setMinimumWidth(self._value.fontMetrics().horizontalAdvance(number_text(widest, decimals)))
         row = QHBoxLayout(self)
@@ -44,7 +43,8 @@ class Figure(QWidget):
 
     def set_colour(self, colour: str) -> None:
         """Give the name the colour of its term."""
-        self._name.setStyleSheet(f"color: {colour}")
+        # No style sheet: a widget that has one no longer follows the application's size of text.
+        self._name.setText(f'<span style="color: {colour}">{html.escape(self.accessibleName())}</span>')
 
 
 def number_text(value: float, decimals: int) -> str:

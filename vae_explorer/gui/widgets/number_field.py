@@ -8,7 +8,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QLineEdit, QWidget
 
-from vae_explorer.gui.theme import current_theme, tabular_font
+from vae_explorer.gui.theme import current_theme, use_tabular_digits
 
 _SIGNS = str.maketrans({"−": "-", "–": "-", ",": ".", "٫": "."})
 
@@ -52,7 +52,7 @@ class NumberField(QLineEdit):
         self._is_integer = is_integer
         self._help = ""
         self._is_valid = True
-        self.setFont(tabular_font(self.font()))
+        use_tabular_digits(self)
         self.setMinimumWidth(self.fontMetrics().horizontalAdvance("-0.000000"))
         self.textEdited.connect(self._check)
         self.editingFinished.connect(self._commit)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QToolButton, QWidget
 
 from vae_explorer.gui.theme import GRID_PX
@@ -18,6 +18,7 @@ class TaskBar(QWidget):
         self.setObjectName(name)
         self._label = QLabel()
         self._label.setObjectName(f"{name}_text")
+        self._label.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self._progress = QProgressBar()
         self._progress.setTextVisible(False)
         self._progress.setFixedSize(16 * GRID_PX, GRID_PX)

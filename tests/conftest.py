@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import os
+
+# Before torch is imported anywhere: the tests' models are too small to gain from a second thread, and two threads that
+# wait for each other on a busy machine take a hundred times as long.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 from pathlib import Path
 
 import pytest

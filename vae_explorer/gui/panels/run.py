@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import (
     QComboBox,
     QFrame,
@@ -57,11 +58,11 @@ class RunPanel(QScrollArea):
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        content = QWidget()
-        self._layout = QVBoxLayout(content)
+        self._content = QWidget()
+        self._layout = QVBoxLayout(self._content)
         self._layout.setContentsMargins(GRID_PX, GRID_PX, GRID_PX, GRID_PX)
         self._layout.setSpacing(GRID_PX)
-        self.setWidget(content)
+        self.setWidget(self._content)
         self._forms: list[ConfigForm] = []
         self._add_run_row()
         self._add_buttons()
@@ -203,6 +204,12 @@ class RunPanel(QScrollArea):
         self._layout.addWidget(header)
         self._layout.addWidget(form)
 
+    def minimumSizeHint(self) -> QSize:
+        """As wide as the form needs at the size of text that there is: it scrolls up and down only."""
+        hint = super().minimumSizeHint()
+        bar = self.verticalScrollBar().sizeHint().width()
+        return QSize(self._content.minimumSizeHint().width() + bar, hint.height())
+
     # ---- what a person does -----------------------------------------------------------------------------------
 
     def _on_form_edited(self, config: RunConfig) -> None:
@@ -233,7 +240,7 @@ class RunPanel(QScrollArea):
         runs = recent_runs(12)
         for run in runs:
             name = run.name.replace("&", "&&")
-            self._menu.addAction(name, lambda path=run.path: self.recent_run_requested.emit(path))
+            self._menu.addAction(name, partial(self.recent_run_requested.emit, run.path))
         if not runs:
             self._menu.addAction(self.tr("none yet")).setEnabled(False)
 

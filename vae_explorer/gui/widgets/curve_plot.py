@@ -122,8 +122,6 @@ class CurvePlot(pg.PlotWidget):
         self.viewport().setMouseTracking(True)
         item = self.getPlotItem()
         prepare_plot(item)
-        # WORKAROUND pyqtgraph 0.14: a plot makes menus that nobody owns; the widget takes them along when it goes.
-        item.ctrlMenu.setParent(self, item.ctrlMenu.windowFlags())
         # Without these, 20,000 antialiased points take 40 ms a curve; on the curves themselves addItem() undoes them.
         item.setDownsampling(auto=True, mode="mean")
         item.setClipToView(True)

@@ -52,6 +52,10 @@ def prepare_plot(plot: pg.PlotItem, *, has_grid: bool = True) -> None:
     """Take away what no panel here uses: context menu, auto-range button, SI prefixes. Call once, when it is made."""
     plot.setMenuEnabled(False)
     plot.hideButtons()
+    # WORKAROUND pyqtgraph 0.14: a plot makes menus that nobody owns, and the garbage collector of whichever thread may
+    # delete them; the window takes them along when it goes.
+    widget = plot.getViewWidget()
+    plot.ctrlMenu.setParent(widget, plot.ctrlMenu.windowFlags())
     plot.getViewBox().setBorder(None)
     for side in ("left", "bottom"):
         axis = plot.getAxis(side)

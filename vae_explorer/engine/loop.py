@@ -17,6 +17,7 @@ from vae_explorer.engine.jobs import JobQueue
 from vae_explorer.engine.mailbox import Mailbox, is_small
 from vae_explorer.engine.outbox import Outbox
 from vae_explorer.engine.pacing import SLICE_S, Clock
+from vae_explorer.engine.priority import yield_to_window
 from vae_explorer.engine.reader import REFRESH_S, Reader
 from vae_explorer.engine.run_control import RunControl
 from vae_explorer.engine.serve import answer
@@ -86,7 +87,8 @@ class EngineLoop:
         return bool(self._commands) or self._jobs.has_work or has_open_work
 
     def run(self) -> None:
-        """Serve until ShutDown, then leave no thread behind."""
+        """Serve a window until ShutDown, then leave no thread behind."""
+        yield_to_window()
         while not self.is_over:
             self.turn()
 
@@ -227,7 +229,7 @@ class EngineLoop:
         run.announce()
 
     def _close_run(self) -> None:
-        """Save and leave the open run."""
+        """Save and leave the open run; what fails on the way is told, and keeps nobody from leaving."""
         self._reader.turn_off()
         self._jobs.cancel_all()
         closing, has_failed = self._open, self._has_failed
@@ -236,11 +238,12 @@ class EngineLoop:
             return
         try:
             if not has_failed:
-                closing.showcase.finish(
-                    closing.views.frozen, closing.views.sample, within_s=CLOSING_S[self._is_watched]
-                )
-        finally:
-            closing.run.close()
+                views = closing.views
+                closing.showcase.finish(views.frozen, views.sample, within_s=CLOSING_S[self._is_watched])
+        except Exception as error:
+            log.exception("the view of a run could not be made")
+            self._outbox.put(failed(error, "leaving a run"))
+        closing.run.close()
 
     def _shut_down(self) -> None:
         """Save, and end every thread whatever happens on the way."""

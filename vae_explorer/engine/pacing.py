@@ -10,8 +10,9 @@ from statistics import median
 SLICE_S = 0.004
 """Training and slow work are cut into slices of about this long; a small question waits for one at most."""
 
-SLOW_S = 0.008
-"""Where one unit of training takes longer, the reader thread answers small questions."""
+SLOW_S, QUICK_S = 0.008, 0.005
+"""Where one unit of training takes longer than SLOW_S, the reader thread answers small questions, until a unit takes
+less than QUICK_S: near one threshold the two would take turns several times a second."""
 
 VIEW_SHARE = 0.08
 """What live views may take for every second of training; with the overdraft it stays below a tenth of the time."""
@@ -49,6 +50,7 @@ class StepClock:
 
     def __init__(self) -> None:
         self._latest: dict[str, deque[float]] = {}
+        self._is_slow = False
 
     def add(self, unit: str, seconds: float) -> None:
         """Note how long a unit took."""
@@ -56,8 +58,10 @@ class StepClock:
 
     @property
     def is_slow(self) -> bool:
-        """Whether some kind of unit takes longer than SLOW_S; the median, so that one hiccup changes nothing."""
-        return any(median(durations) > SLOW_S for durations in self._latest.values() if len(durations) >= 3)
+        """Whether some kind of unit takes long; by the median, so that one hiccup changes nothing."""
+        longest = max((median(durations) for durations in self._latest.values() if len(durations) >= 3), default=0.0)
+        self._is_slow = longest > (QUICK_S if self._is_slow else SLOW_S)
+        return self._is_slow
 
 
 class SpeedMeter:

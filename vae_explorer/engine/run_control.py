@@ -8,6 +8,7 @@ from typing import Literal
 
 from vae_explorer.data.image_data import ImageData
 from vae_explorer.engine.failures import failed
+from vae_explorer.engine.fence import SliceFence
 from vae_explorer.engine.messages import EngineState, Notice, RecordsAdded, RunOpened, RunStatus
 from vae_explorer.engine.outbox import Outbox
 from vae_explorer.engine.pacing import SLICE_S, Clock, SpeedMeter, StepClock
@@ -43,6 +44,8 @@ class RunControl:
         self._outbox, self._clock = outbox, clock
         self._source = source
         self._speed = SpeedMeter(clock=clock)
+        self._fence = SliceFence.on(session.device)
+        self._unit_s = 0.0
         self._is_single_step = self._is_stopping = False
         self._status_s = self._save_s = clock()
         self._was_saved = True
@@ -81,9 +84,10 @@ class RunControl:
         self._rest_at_end()
 
     def step_once(self) -> None:
-        """Do one update within the next turns, then be paused."""
+        """Do one update within the next turns, then be paused; asked again before it is done, do one more."""
+        first = self.until_step if self.is_running and self._is_single_step else self.session.step
         self._begin()
-        self.until_step, self._is_single_step = self.session.step + 1, True
+        self.until_step, self._is_single_step = first + 1, True
 
     def pause(self) -> None:
         """Stand still and save."""
@@ -123,20 +127,25 @@ class RunControl:
         try:
             if is_worth_saving and not self.keeper.is_saved:
                 self.keeper.save()
-        finally:
-            for error in self.keeper.close():
-                self._outbox.put(failed(error, "saving"))
-            self.publish_status()
+        except Exception as error:
+            self._outbox.put(failed(error, "saving"))
+        for failure in self.keeper.close():
+            self._outbox.put(failed(failure, "saving"))
+        self.publish_status()
 
     # ---- training -------------------------------------------------------------------------------------------------
 
     def train_slice(self) -> None:
         """Train for about SLICE_S: as many updates as fit, one where it is longer."""
-        end_s = self._clock() + SLICE_S
+        start_s, n_units = self._clock(), 0
         while self.is_running:
             self._advance()
-            if self._clock() >= end_s:
+            n_units += 1
+            if self._clock() - start_s >= SLICE_S or n_units * self._unit_s >= SLICE_S:
                 break
+        self._fence.pass_slice()
+        # On an accelerator only this, with the waiting in it, tells how long a unit really takes.
+        self._unit_s = (self._clock() - start_s) / max(n_units, 1)
         self._take_records()
         self._speed.add(self.session.step)
         self._save_if_due()
@@ -236,7 +245,7 @@ class RunControl:
 
     def _save_if_due(self) -> None:
         is_due = self._clock() - self._save_s >= self.session.config.train.checkpoint_every_s
-        if self.is_running and is_due and not self.keeper.is_writing:
+        if self.is_running and is_due and not self.keeper.is_saving:
             self._save()
 
     def _save(self) -> None:

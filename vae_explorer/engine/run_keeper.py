@@ -47,6 +47,7 @@ class RunKeeper:
         self._folder: RunFolder | None = None
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="vae-explorer writer")
         self._writing: list[Future[None]] = []
+        self._saving: Future[None] | None = None
         self._best: _State | None = None
         self._best_step = _best_step_of(source)
         self._unwritten: list[LogRecord] = []
@@ -82,9 +83,9 @@ class RunKeeper:
         )
 
     @property
-    def is_writing(self) -> bool:
-        """Whether a file is still being written."""
-        return bool(self._writing)
+    def is_saving(self) -> bool:
+        """Whether a checkpoint is still being written."""
+        return self._saving is not None and not self._saving.done()
 
     # ---- before training ------------------------------------------------------------------------------------------
 
@@ -168,15 +169,16 @@ class RunKeeper:
         states = [self._best] if self._best is not None and self._best.step != self._session.step else []
         states.append(self._take_state())
         self._saved_step, self._is_dirty = self._session.step, False
-        self.submit(lambda folder: self._write_states(folder, states))
+        self._saving = self.submit(lambda folder: self._write_states(folder, states))
 
-    def submit(self, write: Callable[[RunFolder], None]) -> None:
-        """Let the writer thread write something into the folder; a failure comes out of `collect`."""
-        folder = self._folder
-        if folder is not None:
-            future = self._writer.submit(write, folder)
-            self._writing.append(future)
-            future.add_done_callback(lambda _: self._on_written())
+    def submit(self, write: Callable[[RunFolder], None]) -> Future[None] | None:
+        """Let the writer thread write something into the folder, if there is one; failures come out of `collect`."""
+        if self._folder is None:
+            return None
+        future = self._writer.submit(write, self._folder)
+        self._writing.append(future)
+        future.add_done_callback(lambda _: self._on_written())
+        return future
 
     def collect(self) -> list[VaeExplorerError | OSError]:
         """Return the failures of the writes that have ended since the last call."""

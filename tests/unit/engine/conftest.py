@@ -119,8 +119,11 @@ def engine(make_engine: Callable[..., Engine]) -> Engine:
 
 
 @pytest.fixture
-def sessions() -> FakeSessions:
-    return FakeSessions()
+def sessions(make_engine: Callable[..., Engine]) -> Iterator[FakeSessions]:
+    made = FakeSessions()
+    yield made
+    for session in made.made:
+        session.go_on.set()
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,15 @@ def target_step(train: TrainConfig, n_images: int) -> int:
     return -(-train.epochs * n_images // train.batch_size)
 
 
+FIRST_RECORDS = (1, 2, 5, 10, 20, 50, 100)
+"""Steps that have a record although train.log_every is larger: a slow model, or a short run, shows figures at once."""
+
+
+def is_record_due(step: int, train: TrainConfig) -> bool:
+    """Whether the training figures since the last record are written after `step` updates."""
+    return step % train.log_every == 0 or (step < train.log_every and step in FIRST_RECORDS)
+
+
 def is_evaluation_due(step: int, train: TrainConfig, n_images: int) -> bool:
     """Whether the held-out images are evaluated after `step` updates: every evaluate_every, or once an epoch.
 

@@ -27,7 +27,7 @@ from vae_explorer.training.devices import resolve_device
 from vae_explorer.training.held_out import HeldOutEvaluation
 from vae_explorer.training.metrics import Figures, MetricSums
 from vae_explorer.training.optimiser import GuardedAdam
-from vae_explorer.training.schedule import is_evaluation_due, target_step
+from vae_explorer.training.schedule import is_evaluation_due, is_record_due, target_step
 from vae_explorer.training.state import AnyArray, SessionMeta, copy_into, to_arrays, to_generator
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ class TrainingSession:
             return Advance.EVALUATION
         self._update()
         train = self.config.train
-        is_log_due = self.step % train.log_every == 0
+        is_log_due = is_record_due(self.step, train)
         is_evaluation = len(self._held_out) > 0 and is_evaluation_due(self.step, train, self._n_train)
         if is_log_due or is_evaluation or self.step % LATCH_EVERY == 0:
             self._settle()

@@ -22,6 +22,7 @@ from vae_explorer.engine.reader import REFRESH_S, Reader
 from vae_explorer.engine.run_control import RunControl
 from vae_explorer.engine.serve import answer
 from vae_explorer.engine.showcase import Showcase
+from vae_explorer.engine.snapshots import live_sample
 from vae_explorer.engine.views import LiveViews
 from vae_explorer.errors import UsageError, VaeExplorerError
 from vae_explorer.runs.folder import RunFolder
@@ -238,8 +239,8 @@ class EngineLoop:
             return
         try:
             if not has_failed:
-                views = closing.views
-                closing.showcase.finish(views.frozen, views.sample, within_s=CLOSING_S[self._is_watched])
+                sample = closing.views.sample if self._is_watched else live_sample(len(closing.run.data))
+                closing.showcase.finish(closing.views.frozen, sample, within_s=CLOSING_S[self._is_watched])
         except Exception as error:
             log.exception("the view of a run could not be made")
             self._outbox.put(failed(error, "leaving a run"))

@@ -13,7 +13,7 @@ from vae_explorer.engine.serve import Slices, read_only
 SAMPLE_SIZE = 2000
 """Most images of the live sample."""
 
-LEAST_SAMPLE_SIZE = 250
+FIRST_SAMPLE_SIZE, LEAST_SAMPLE_SIZE = 500, 250
 SNAPSHOT_S = 0.04
 """What a live snapshot may take, about: slower models show a smaller sample, so that the map still moves."""
 
@@ -35,15 +35,17 @@ class LiveSample:
 
     def __init__(self, n_images: int) -> None:
         self._n_images = n_images
-        self._size = SAMPLE_SIZE
-        self.indices = live_sample(n_images)
+        self._resize(FIRST_SAMPLE_SIZE)
 
     def note_cost(self, seconds: float) -> None:
         """Take in what a snapshot of the sample took; far apart thresholds keep the size from swinging."""
-        if seconds > 1.5 * SNAPSHOT_S and self._size > LEAST_SAMPLE_SIZE:
-            self._resize(self._size // 2)
-        elif seconds < 0.35 * SNAPSHOT_S and self._size < SAMPLE_SIZE:
-            self._resize(self._size * 2)
+        size = self._size
+        while seconds > 1.5 * SNAPSHOT_S and size > LEAST_SAMPLE_SIZE:
+            size, seconds = size // 2, seconds / 2
+        while seconds < 0.35 * SNAPSHOT_S and size < SAMPLE_SIZE:
+            size, seconds = size * 2, seconds * 2
+        if size != self._size:
+            self._resize(size)
 
     def _resize(self, size: int) -> None:
         self._size = size

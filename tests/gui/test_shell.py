@@ -17,6 +17,8 @@ from PySide6.QtWidgets import QApplication, QDialog, QFileDialog, QLabel, QToolB
 from pytestqt.qtbot import QtBot
 
 from vae_explorer.config import RunConfig
+from vae_explorer.data.catalog import open_data
+from vae_explorer.engine.headless import train_headless
 from vae_explorer.engine.messages import EngineState, SetLive
 from vae_explorer.gui.app import Explorer
 from vae_explorer.gui.panels.open_data import OpenDataDialog
@@ -201,6 +203,28 @@ def test_the_first_paint_shows_a_stored_run_without_torch(qtbot: QtBot, engine_w
 
 
 # ---- files ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_whose_images_have_moved_asks_where_they_are(
+    qtbot: QtBot, engine_window: Explorer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, after = tmp_path / "before.npy", tmp_path / "after.npy"
+    np.save(before, np.random.default_rng(0).integers(0, 256, (40, 8, 8), dtype=np.uint8))
+    config = RunConfig().with_values({"data.name": str(before), "train.steps": 5, "train.device": "cpu"})
+    train_headless(config=config, data=open_data(config.data), run_path=tmp_path / "run")
+    before.rename(after)
+    window = engine_window.window
+    window.show()
+    window.files.open_run(tmp_path / "run")
+    qtbot.waitUntil(lambda: str(before) in window.notices.message, timeout=LONG_MS)
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(after), ""))
+    button = window.findChild(QToolButton, "notice_action")
+    assert button is not None
+    assert button.isVisible()
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    wait_for(qtbot, engine_window, EngineState.FINISHED, EngineState.PAUSED)
+    assert engine_window.controller.opened.run_path == tmp_path / "run"
+    assert window.notices.message == ""
 
 
 def test_data_that_cannot_be_read_is_a_notice_and_the_form_goes_back(qtbot: QtBot, engine_window: Explorer) -> None:

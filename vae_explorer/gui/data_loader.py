@@ -34,12 +34,33 @@ class LoadedRun:
     data: ImageData
 
 
+@dataclass(frozen=True)
+class RunWithoutImages:
+    """A run folder whose images are not where they were, or are others now; `message` says which."""
+
+    folder: RunFolder
+    message: str
+
+
 def read_run(
     path: Path, *, progress: Report | None = None, is_cancelled: Callable[[], bool] | None = None
 ) -> LoadedRun:
     """Read a run folder and its images in the calling thread; VaeExplorerError when either cannot be read."""
-    folder = RunFolder.open(path)
-    return LoadedRun(folder, open_data(folder.config.data, progress=progress, is_cancelled=is_cancelled))
+    return read_images(RunFolder.open(path), None, progress=progress, is_cancelled=is_cancelled)
+
+
+def read_images(
+    folder: RunFolder,
+    place: str | None,
+    *,
+    progress: Report | None = None,
+    is_cancelled: Callable[[], bool] | None = None,
+) -> LoadedRun:
+    """Read the images of a run from a place (None: where they were); VaeExplorerError when they are not its own."""
+    config = folder.config if place is None else folder.config.with_values({"data.name": place})
+    data = open_data(config.data, progress=progress, is_cancelled=is_cancelled)
+    folder.check_data(data)
+    return LoadedRun(folder, data)
 
 
 class DataLoader(QObject):
@@ -47,6 +68,7 @@ class DataLoader(QObject):
 
     All signals are emitted in the thread that the loader lives in:
       loaded(DataConfig, ImageData)   run_loaded(LoadedRun)   failed(str): one sentence   cancelled()
+      images_missing(RunWithoutImages)  the run can be read, its images have to be located
       progress(float, str)            share of the load from 0 to 1, and what is being done
       previewed(DataConfig, Preview)  preview_failed(DataConfig, str)
       busy_changed(bool)              a load has begun, or none is under way any more
@@ -55,6 +77,7 @@ class DataLoader(QObject):
 
     loaded = Signal(object, object)
     run_loaded = Signal(object)
+    images_missing = Signal(object)
     failed = Signal(str)
     cancelled = Signal()
     progress = Signal(float, str)
@@ -90,13 +113,25 @@ class DataLoader(QObject):
 
         self._start("load", work, lambda data: self.loaded.emit(config, data), self.failed.emit)
 
-    def load_run(self, path: Path) -> None:
-        """Read a run folder and its images; answered by `run_loaded`, `failed` or `cancelled`."""
+    def load_run(self, path: Path, *, place: str | None = None) -> None:
+        """Read a run folder and its images, from `place` if they have moved.
 
-        def work(report: Report, is_cancelled: Callable[[], bool]) -> LoadedRun:
-            return read_run(path, progress=report, is_cancelled=is_cancelled)
+        Answered by `run_loaded`, `images_missing`, `failed` or `cancelled`.
+        """
 
-        self._start("load", work, self.run_loaded.emit, self.failed.emit)
+        def work(report: Report, is_cancelled: Callable[[], bool]) -> LoadedRun | RunWithoutImages:
+            folder = RunFolder.open(path)
+            try:
+                return read_images(folder, place, progress=report, is_cancelled=is_cancelled)
+            except CancelledError:
+                raise
+            except VaeExplorerError as error:
+                return RunWithoutImages(folder, str(error))
+
+        def on_done(run: LoadedRun | RunWithoutImages) -> None:
+            (self.run_loaded if isinstance(run, LoadedRun) else self.images_missing).emit(run)
+
+        self._start("load", work, on_done, self.failed.emit)
 
     def preview(self, config: DataConfig) -> None:
         """Look at the first images of a data set; answered by `previewed` or `preview_failed`."""

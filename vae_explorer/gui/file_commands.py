@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -15,11 +16,12 @@ from vae_explorer.engine.messages import JobDone, JobFailed
 from vae_explorer.errors import VaeExplorerError
 from vae_explorer.export.recipe import Recipe
 from vae_explorer.gui.controller import ModelController
-from vae_explorer.gui.data_loader import DataLoader, LoadedRun
+from vae_explorer.gui.data_loader import DataLoader, LoadedRun, RunWithoutImages
 from vae_explorer.gui.panels.open_data import OpenDataDialog
 from vae_explorer.gui.stored_view import show_stored_view
 from vae_explorer.gui.widgets.notice_bar import NoticeBar
 from vae_explorer.gui.widgets.task_bar import TaskBar
+from vae_explorer.runs.folder import RunFolder
 from vae_explorer.runs.listing import default_runs_dir, recent_runs
 
 N_RECENT = 12
@@ -47,6 +49,7 @@ class FileCommands(QObject):
         self._jobs: dict[int, Path] = {}
         loader.loaded.connect(self._on_loaded)
         loader.run_loaded.connect(self.show_run)
+        loader.images_missing.connect(self._on_images_missing)
         loader.failed.connect(self._on_load_failed)
         loader.cancelled.connect(self._on_load_cancelled)
         loader.progress.connect(self._loading.set_progress)
@@ -198,6 +201,25 @@ class FileCommands(QObject):
     def _on_load_failed(self, message: str) -> None:
         self._restore_draft()
         self._notices.notify(message, "error")
+
+    @Slot(object)
+    def _on_images_missing(self, run: RunWithoutImages) -> None:
+        self._restore_draft()
+        text = self.tr("The run {name} was not opened: {reason}").format(name=run.folder.name, reason=run.message)
+        self._notices.notify(
+            text, "warning", action=(self.tr("Locate the images..."), partial(self.locate_images, run.folder))
+        )
+
+    def locate_images(self, folder: RunFolder) -> None:
+        """Ask where the images of a run lie now, and open it with them."""
+        before, title = folder.config.data.name, self.tr("Locate the images")
+        if Path(before).suffix:
+            chosen, _ = QFileDialog.getOpenFileName(self._window, title, before)
+        else:
+            chosen = QFileDialog.getExistingDirectory(self._window, title, before)
+        if chosen:
+            self._loading.begin(self.tr("Reading the run {name} ...").format(name=folder.name))
+            self._loader.load_run(folder.path, place=chosen)
 
     @Slot()
     def _on_load_cancelled(self) -> None:

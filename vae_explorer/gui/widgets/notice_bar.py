@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,6 +14,8 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPlainTextEdit, QSizePolicy, 
 from vae_explorer.gui.theme import GRID_PX, current_theme, fixed_font
 
 Level = Literal["info", "warning", "error"]
+Action = tuple[str, Callable[[], None]]
+"""The words of a button that offers a way out, and what it does."""
 
 INFO_MS = 8000
 """How long an information stays; warnings and errors stay until they are dismissed."""
@@ -25,6 +28,7 @@ class _Notice:
     message: str
     level: Level
     details: str
+    action: Action | None
 
 
 class NoticeBar(QWidget):
@@ -55,6 +59,9 @@ class NoticeBar(QWidget):
         row = QHBoxLayout()
         row.setSpacing(GRID_PX)
         row.addWidget(self._label, 1)
+        self._action_button = self._button("notice_action", "", row)
+        self._action_button.setAutoRaise(False)
+        self._action_button.clicked.connect(self._act)
         self._details_button = self._button("notice_more", self.tr("Details"), row, is_checkable=True)
         self._details_button.toggled.connect(self._details.setVisible)
         self._button("notice_copy", self.tr("Copy"), row).clicked.connect(self.copy)
@@ -80,9 +87,9 @@ class NoticeBar(QWidget):
         """The sentence that is shown, or an empty string."""
         return self._shown.message if self._shown else ""
 
-    def notify(self, message: str, level: Level = "info", details: str = "") -> None:
-        """Say a sentence."""
-        notice = _Notice(message, level, details)
+    def notify(self, message: str, level: Level = "info", details: str = "", *, action: Action | None = None) -> None:
+        """Say a sentence; `action` offers a way out, and the notice goes when it is taken."""
+        notice = _Notice(message, level, details, action)
         newest = self._waiting[-1] if self._waiting else self._shown
         if notice == newest:
             return
@@ -101,6 +108,12 @@ class NoticeBar(QWidget):
         else:
             self.hide()
 
+    def _act(self) -> None:
+        action = self._shown.action if self._shown else None
+        self.dismiss()
+        if action is not None:
+            action[1]()
+
     def copy(self) -> None:
         """Put the sentence and its details on the clipboard."""
         if self._shown:
@@ -112,6 +125,8 @@ class NoticeBar(QWidget):
         self._label.setText(notice.message)
         self._label.setAccessibleName(notice.message)
         self._details.setPlainText(notice.details)
+        self._action_button.setText(notice.action[0] if notice.action else "")
+        self._action_button.setVisible(notice.action is not None)
         self._details_button.setChecked(False)
         self._details_button.setVisible(bool(notice.details))
         self._show_dismiss()

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import _live_threads
 from fakes import make_codes, make_opened, make_status
 from PySide6.QtCore import QThread, qWarning
 from pytestqt.qtbot import QtBot
@@ -315,8 +316,6 @@ def test_interrupts_arrive_in_an_idle_event_loop(qtbot: QtBot, number: signal.Si
 
 
 def test_the_leak_check_sees_a_running_thread(qtbot: QtBot) -> None:
-    from conftest import _live_threads
-
     class Waits(QThread):
         def run(self) -> None:
             self.exec()

@@ -47,7 +47,8 @@ def test_records_come_at_their_steps_and_their_figures_agree(tiny_config, digits
     session = TrainingSession.new(config, digits_data)
     records = train(session, 21)
     assert [(r.step, r.split) for r in records] == [
-        (1, "train"), (2, "train"), (5, "train"), (7, "held_out"), (10, "train"), (14, "held_out"), (15, "train"), (20, "train"), (21, "held_out"),
+        (1, "train"), (2, "train"), (5, "train"), (7, "held_out"), (10, "train"), (14, "held_out"), (15, "train"),
+        (20, "train"), (21, "held_out"),
     ]  # fmt: skip
     for record in records:
         assert record.elbo == pytest.approx(-(record.distortion + record.kl))

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, Qt, Slot
 from PySide6.QtGui import QImage, QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from superqt import QElidingLabel
 
 from vae_explorer.engine.messages import CodesSnapshot, Decoded
 from vae_explorer.gui.controller import ModelController
@@ -74,14 +75,17 @@ class LatentMapPanel(QWidget):
         self._empty.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self._fields = CodeFields("map")
         self._find = FindBar()
-        self._state = QLabel()
+        # Takes the room that is left: the fields are what must not be cut.
+        self._state = QElidingLabel()
+        self._state.setElideMode(Qt.TextElideMode.ElideLeft)
+        self._state.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self._state.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self._state.setObjectName("map_state")
         below = QHBoxLayout()
         below.setSpacing(2 * GRID_PX)
         below.addWidget(self._fields)
         below.addWidget(self._find)
-        below.addStretch(1)
-        below.addWidget(self._state)
+        below.addWidget(self._state, 1)
         column = QVBoxLayout(self)
         column.setContentsMargins(GRID_PX, GRID_PX, GRID_PX, GRID_PX)
         column.setSpacing(GRID_PX // 2)

@@ -167,6 +167,9 @@ class RunPanel(QScrollArea):
         open_button.setObjectName("open_data")
         open_button.setToolTip(self.tr("Images of your own: a folder, .npz, .npy or IDX files; or drop them here."))
         open_button.clicked.connect(self.open_data_dialog_requested)
+        for box in (self._preset_box, self._data_box):
+            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            box.setMinimumContentsLength(6)
         grid.addWidget(QLabel(self.tr("Start from")), 0, 0)
         grid.addWidget(self._preset_box, 0, 1, 1, 2)
         grid.addWidget(QLabel(self.tr("Data set")), 1, 0)

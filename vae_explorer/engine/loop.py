@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from vae_explorer.data.image_data import ImageData
 from vae_explorer.engine import messages as m
 from vae_explorer.engine.failures import failed
@@ -23,6 +25,7 @@ from vae_explorer.engine.run_control import RunControl
 from vae_explorer.engine.serve import answer
 from vae_explorer.engine.showcase import Showcase
 from vae_explorer.engine.snapshots import live_sample
+from vae_explorer.engine.threads import threads_for
 from vae_explorer.engine.views import LiveViews
 from vae_explorer.errors import UsageError, VaeExplorerError
 from vae_explorer.runs.folder import RunFolder
@@ -74,6 +77,7 @@ class EngineLoop:
         self._sessions, self._device, self._is_watched = sessions, device, is_watched
         self._commands: deque[m.Command] = deque()
         self._open: _Open | None = None
+        self._n_threads = torch.get_num_threads()
         self._jobs = JobQueue(outbox, clock=clock)
         self._reader = Reader(mailbox, outbox)
         self._refreshed_s = 0.0
@@ -223,6 +227,8 @@ class EngineLoop:
         """Leave the open run for another."""
         self._close_run()
         clock = self._clock
+        n_threads = threads_for(session.config, n_parameters=session.n_parameters, available=self._n_threads)
+        torch.set_num_threads(n_threads)
         run = RunControl(session, data, path, self._outbox, clock=clock, on_written=self._mailbox.poke, source=source)
         showcase = Showcase(run.keeper, data, session.target_step, clock=clock)
         views = LiveViews(session, data, self._outbox, showcase=showcase, is_watched=self._is_watched, clock=clock)
@@ -254,3 +260,4 @@ class EngineLoop:
         finally:
             self._mailbox.close()
             self._reader.close()
+            torch.set_num_threads(self._n_threads)

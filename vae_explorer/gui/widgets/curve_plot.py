@@ -115,7 +115,7 @@ class CurvePlot(pg.PlotWidget):
 
     def __init__(self, term: Term, parent: QWidget | None = None) -> None:
         self.place_axis = PlaceAxis()
-        super().__init__(parent, axisItems={"bottom": self.place_axis})
+        super().__init__(parent, enableMenu=False, axisItems={"bottom": self.place_axis})
         self.term = term
         self._mark_texts: list[str] = []
         self.setMinimumSize(96, 64)

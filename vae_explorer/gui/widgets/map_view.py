@@ -26,6 +26,11 @@ STEP_PX, BIG_STEP_PX = 4.0, 40.0
 NARROWEST, WIDEST = 1e-3, 1e4
 ZOOM_A_NOTCH = 1.2
 
+MOVES = {Qt.Key.Key_Left: (-1, 0), Qt.Key.Key_Right: (1, 0), Qt.Key.Key_Up: (0, 1), Qt.Key.Key_Down: (0, -1)}
+"""Right and up, in steps."""
+ASKS = {Qt.Key.Key_A: "a", Qt.Key.Key_B: "b", Qt.Key.Key_N: "nearest", Qt.Key.Key_0: "reset"}
+ZOOMS = (Qt.Key.Key_Plus, Qt.Key.Key_Equal, Qt.Key.Key_Minus)
+
 End = Literal["a", "b"]
 Range = tuple[float, float]
 
@@ -182,6 +187,13 @@ class MapView(pg.PlotWidget):
 
     # ---- Qt -------------------------------------------------------------------------------------------------------
 
+    def event(self, event: QEvent) -> bool:
+        # Sent before the window's shortcuts, to the widget with the focus: Ctrl and an arrow is a key of this map.
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent) and _is_own_key(event):
+            event.accept()
+            return True
+        return bool(super().event(event))
+
     def mousePressEvent(self, event: QMouseEvent) -> None:
         at = event.position()
         is_left = event.button() == Qt.MouseButton.LeftButton
@@ -244,17 +256,15 @@ class MapView(pg.PlotWidget):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         key = Qt.Key(event.key())
-        moves = {Qt.Key.Key_Left: (-1, 0), Qt.Key.Key_Right: (1, 0), Qt.Key.Key_Up: (0, 1), Qt.Key.Key_Down: (0, -1)}
-        asks = {Qt.Key.Key_A: "a", Qt.Key.Key_B: "b", Qt.Key.Key_N: "nearest", Qt.Key.Key_0: "reset"}
         if key == Qt.Key.Key_Space:
             self._is_space_down = True
             self._update_cursor()
-        elif key in moves:
-            self._move_by_key(*moves[key], event.modifiers())
-        elif key in (Qt.Key.Key_Plus, Qt.Key.Key_Equal, Qt.Key.Key_Minus):
+        elif key in MOVES:
+            self._move_by_key(*MOVES[key], event.modifiers())
+        elif key in ZOOMS:
             self.zoom(1 / ZOOM_A_NOTCH if key == Qt.Key.Key_Minus else ZOOM_A_NOTCH)
-        elif key in asks and not event.modifiers() & Qt.KeyboardModifier.ControlModifier:
-            self.key_asked.emit(asks[key])
+        elif key in ASKS and not event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            self.key_asked.emit(ASKS[key])
         else:
             event.ignore()
 
@@ -285,6 +295,16 @@ class MapView(pg.PlotWidget):
     def leaveEvent(self, event: QEvent) -> None:
         # pyqtgraph's own handler looks for a drag of its scene; presses never reach that scene.
         event.accept()
+
+
+def _is_own_key(event: QKeyEvent) -> bool:
+    """Whether the map takes a key before the window's shortcuts: with Control or Alt those have all but Ctrl+arrow."""
+    held = event.modifiers() & ~(Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.KeypadModifier)
+    key = Qt.Key(event.key())
+    if held == Qt.KeyboardModifier.ControlModifier:
+        return key in MOVES
+    is_plain = held == Qt.KeyboardModifier.NoModifier
+    return is_plain and (key in MOVES or key in ASKS or key in ZOOMS or key == Qt.Key.Key_Space)
 
 
 def _zoomed(span: Range, centre: float, factor: float) -> Range:

@@ -49,12 +49,15 @@ def translucent(colour: str | QColor, alpha: float) -> QColor:
 
 
 def prepare_plot(plot: pg.PlotItem, *, has_grid: bool = True) -> None:
-    """Take away what no panel here uses: context menu, auto-range button, SI prefixes. Call once, when it is made."""
+    """Take away what no panel here uses: menu, auto-range button, SI prefixes, drops. Call once, when it is made."""
     plot.setMenuEnabled(False)
     plot.hideButtons()
     # WORKAROUND pyqtgraph 0.14: a plot makes menus that nobody owns, and the garbage collector of whichever thread may
     # delete them; the window takes them along when it goes.
     widget = plot.getViewWidget()
+    # A graphics view takes every drag for its scene, and the window would never hear of files that are dropped on it.
+    widget.setAcceptDrops(False)
+    widget.viewport().setAcceptDrops(False)
     plot.ctrlMenu.setParent(widget, plot.ctrlMenu.windowFlags())
     plot.getViewBox().setBorder(None)
     for side in ("left", "bottom"):

@@ -14,10 +14,14 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numpy as np
+from PIL import Image
 from PySide6.QtCore import QElapsedTimer, QEventLoop, QPoint, Qt, QTimer, qInstallMessageHandler
+from PySide6.QtGui import QPixmap
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication, QComboBox, QDialog, QPushButton, QWidget
 
+from vae_explorer.config import DataConfig
+from vae_explorer.data.catalog import open_data
 from vae_explorer.engine.messages import EngineState, JobDone, JobFailed
 from vae_explorer.errors import VaeExplorerError
 from vae_explorer.export.recipe import Recipe
@@ -94,6 +98,17 @@ def wait_for(condition: Callable[[], bool], limit_ms: int) -> bool:
     return result == HELD
 
 
+def write_some_images(folder: Path) -> Path:
+    """Write drawn shapes as PNG files into a sub-folder for each shape, as somebody's own images would lie."""
+    data = open_data(DataConfig(name="shapes", count=60))
+    for index, image in enumerate(data.images):
+        label = data.class_names[data.labels[index]] if data.labels is not None else "all"
+        path = folder / label / f"{index:03d}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image[0]).save(path)
+    return folder
+
+
 class Tour:
     """One walk through the window. Every step waits for what it should bring about, never for a time."""
 
@@ -115,6 +130,8 @@ class Tour:
         """Walk all steps; the window is closed and its threads have ended whatever happens."""
         try:
             self._open()
+            self._open_own_images()
+            self._choose_digits()
             self._train()
             self._click()
             self._pick_image()
@@ -138,6 +155,24 @@ class Tour:
         self._wait(lambda: bool(self._controller.opened and self._controller.opened.n_parameters), "the demo run opens")
         self._wait_for_pictures()
         self._shoot("demo")
+
+    def _open_own_images(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            images = write_some_images(Path(folder) / "drawings")
+            self._window.files.open_path(images)
+            dialog = self._find(QDialog, "open_data_dialog")
+            load = self._find(QPushButton, "load")
+            self._wait(load.isEnabled, "the preview of the images is there")
+            self._save(dialog.grab(), "open-data")
+            QTest.mouseClick(load, LEFT)
+            self._wait(lambda: self._title == images.name, "the images are open")
+
+    def _choose_digits(self) -> None:
+        box = self._find(QComboBox, "preset")
+        index = box.findData("digits-2d")
+        box.setCurrentIndex(index)
+        box.activated.emit(index)
+        self._wait(lambda: self._title == "digits" and self._state is EngineState.READY, "the digits are open")
 
     def _train(self) -> None:
         QTest.mouseClick(self._find(QWidget, "run_train"), LEFT)
@@ -178,8 +213,9 @@ class Tour:
 
     def _interpolate(self) -> None:
         self._raise("interpolation")
-        self._controller.set_end("a", self._typical_code(0))
-        self._controller.set_end("b", self._typical_code(7))
+        for label, which in ((0, "a"), (7, "b")):
+            self._press_map(self._typical_code(label))
+            QTest.mouseClick(self._find(QWidget, f"interpolation_set_{which}"), LEFT)
         slider = self._find(QWidget, "interpolation_slider")
         slider.setFocus()
         QTest.keyClick(slider, Qt.Key.Key_Home)
@@ -255,8 +291,11 @@ class Tour:
 
     def _shoot(self, name: str) -> None:
         QApplication.processEvents()
+        self._save(self._window.grab(), name)
+
+    def _save(self, picture: QPixmap, name: str) -> None:
         path = self._out / f"{name}.png"
-        if not self._window.grab().save(str(path)):
+        if not picture.save(str(path)):
             raise VaeExplorerError(f"{path}: the picture could not be written; check the folder and the free space.")
         self._pictures.append(path.name)
         log.info("%s", path)
@@ -275,6 +314,10 @@ class Tour:
         """Wait until no panel waits for an answer and the engine's newest codes are shown."""
         self._wait(lambda: not self._controller.is_waiting, "all pictures are there")
         self._window.docks.panels.map.map.repaint()
+
+    @property
+    def _title(self) -> str:
+        return self._controller.data.provenance.title if self._controller.data else ""
 
     @property
     def _state(self) -> EngineState:

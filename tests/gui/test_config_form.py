@@ -22,6 +22,9 @@ from vae_explorer.gui.widgets.config_form import ConfigForm, SettingField, parse
         ("model.hidden", "", ()),
         ("data.side", "", None),
         ("train.steps", "100", 100),
+        ("train.steps", "10,000", 10_000),
+        ("train.steps", "1.000.000", 1_000_000),
+        ("objective.beta", "0,125", 0.125),
         ("train.device", "cuda:1", "cuda:1"),
     ],
 )
@@ -34,6 +37,7 @@ def test_text_becomes_the_settings_value(key: str, text: str, value: object) -> 
     [
         ("model.latent_dim", "0"),
         ("model.latent_dim", "2.5"),
+        ("train.steps", "10,0"),
         ("objective.beta", "x"),
         ("objective.beta", "nan"),
         ("model.hidden", "4, -1"),
@@ -48,6 +52,35 @@ def test_every_default_survives_the_way_through_its_field() -> None:
     for spec in FIELDS.values():
         if spec.kind in ("int", "float", "text", "int_list"):
             assert parse_text(spec, value_text(spec.default)) == spec.default
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.00123456789, "0.00123456789"), (1e-5, "1e-05"), (60.0, "60"), (0.25, "0.25")]
+)
+def test_a_number_is_shown_with_all_its_digits(value: float, text: str) -> None:
+    assert value_text(value) == text
+
+
+def test_leaving_a_field_that_nobody_edited_changes_nothing(qtbot) -> None:
+    form = ConfigForm(["train.learning_rate"])
+    qtbot.addWidget(form)
+    form.set_config(RunConfig().with_values({"train.learning_rate": 0.00123456789}))
+    field = form.control("train.learning_rate")
+    assert isinstance(field, SettingField)
+    field.setText("0.00123")
+    with qtbot.assertNotEmitted(form.config_edited):
+        field.editingFinished.emit()
+
+
+def test_what_was_understood_is_shown(qtbot) -> None:
+    form = ConfigForm(["objective.beta"])
+    qtbot.addWidget(form)
+    field = form.control("objective.beta")
+    assert isinstance(field, SettingField)
+    field.selectAll()
+    qtbot.keyClicks(field, "2,500")
+    qtbot.keyClick(field, Qt.Key.Key_Return)
+    assert field.text() == "2.5"
 
 
 def test_typing_emits_a_valid_configuration(qtbot) -> None:

@@ -11,8 +11,9 @@ from vae_explorer.gui.widgets.number_field import NumberField, parse_number
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("0.25", 0.25), ("0,25", 0.25), (" -3 ", -3.0), ("−1.5", -1.5), ("1e-3", 1e-3), ("1,5e2", 150.0), (".5", 0.5)],
-)
+    [("0.25", 0.25), ("0,25", 0.25), (" -3 ", -3.0), ("−1.5", -1.5), ("1e-3", 1e-3), ("1,5e2", 150.0), (".5", 0.5),
+     ("0,125", 0.125), ("1,000", 1.0), ("1,000,000", 1_000_000.0)],
+)  # fmt: skip
 def test_parse_number(text: str, value: float) -> None:
     assert parse_number(text) == value
 
@@ -20,6 +21,18 @@ def test_parse_number(text: str, value: float) -> None:
 @pytest.mark.parametrize("text", ["", "abc", "1.2.3", "1,234.5", "nan", "inf", "1_000", "-"])
 def test_what_is_no_number(text: str) -> None:
     assert parse_number(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("1,000", 1000), ("10.000", 10_000), ("-1,234,567", -1_234_567), ("12", 12), ("1e4", 10_000)]
+)
+def test_whole_numbers_may_be_grouped_in_threes(text: str, value: int) -> None:
+    assert parse_number(text, is_whole=True) == value
+
+
+@pytest.mark.parametrize("text", ["2.5", "2,5", "10,0", "1,00", "1000,000", "1,000.000", "0,125"])
+def test_what_is_no_whole_number(text: str) -> None:
+    assert parse_number(text, is_whole=True) is None
 
 
 def _field(qtbot: QtBot, **options: object) -> tuple[NumberField, list[float]]:
@@ -96,6 +109,8 @@ def test_whole_numbers(qtbot: QtBot) -> None:
     _type(qtbot, field, "1500000")
     assert seen == [1_500_000]
     assert field.text() == "1500000"
+    _type(qtbot, field, "1,000")
+    assert seen == [1_500_000, 1000]
 
 
 def test_set_value_does_not_emit_and_does_not_disturb_typing(qtbot: QtBot) -> None:

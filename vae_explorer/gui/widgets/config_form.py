@@ -12,10 +12,11 @@ from PySide6.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLabel, QLineEd
 from vae_explorer.config import FIELDS, FieldSpec, RunConfig, is_relevant
 from vae_explorer.errors import ConfigError
 from vae_explorer.gui.theme import GRID_PX, current_theme
+from vae_explorer.gui.widgets.number_field import parse_number
 
 
 def parse_text(spec: FieldSpec, text: str) -> Any:
-    """Return the validated value that a text field holds; a comma serves as decimal point in every locale.
+    """Return the validated value that a text field holds; for commas and points in numbers see `parse_number`.
 
     Raises ConfigError with the setting, what was typed and what is expected.
     """
@@ -31,20 +32,19 @@ def parse_text(spec: FieldSpec, text: str) -> Any:
 
 
 def _number(spec: FieldSpec, text: str) -> float | int:
-    try:
-        number = float(text.replace(",", "."))
-    except ValueError:
-        raise ConfigError(f"{spec.key} = {text!r}: expected {spec.expectation}.") from None
-    return int(number) if spec.kind != "float" and number.is_integer() else number
+    number = parse_number(text, is_whole=spec.kind != "float")
+    if number is None:
+        raise ConfigError(f"{spec.key} = {text!r}: expected {spec.expectation}.")
+    return number if spec.kind == "float" else int(number)
 
 
 def value_text(value: Any) -> str:
-    """Return a value as its field shows it: '400, 200', '0.001', '' for None."""
+    """Return a value as its field shows it, with all its digits: '400, 200', '0.001', '1' for 1.0, '' for None."""
     if value is None:
         return ""
     if isinstance(value, tuple):
         return ", ".join(map(str, value))
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
 
 class SettingField(QLineEdit):
@@ -65,11 +65,10 @@ class SettingField(QLineEdit):
         self.textEdited.connect(self._check)
 
     def set_value(self, value: Any) -> None:
-        """Show a value without emitting."""
+        """Show a value without emitting; text that is being typed right now is left alone until it is entered."""
         self._value = value
-        if not self.hasFocus() or parse_or_none(self.spec, self.text()) != value:
-            self.setText(value_text(value))
-        self._mark("")
+        if not (self.hasFocus() and self.isModified()):
+            self._show_value()
 
     def _check(self, text: str) -> None:
         try:
@@ -79,15 +78,23 @@ class SettingField(QLineEdit):
             self._mark(str(error))
 
     def _take(self) -> None:
+        if not self.isModified():
+            return
         try:
-            value = parse_text(self.spec, self.text())
+            self._enter(parse_text(self.spec, self.text()))
         except ConfigError as error:
             self._mark(str(error))
-            return
-        self._mark("")
-        if value != self._value:
-            self._value = value
+
+    def _enter(self, value: Any) -> None:
+        has_changed = value != self._value
+        self._value = value
+        self._show_value()
+        if has_changed:
             self.value_edited.emit(value)
+
+    def _show_value(self) -> None:
+        self.setText(value_text(self._value))  # also what was understood of '2,500' or '400 200'
+        self._mark("")
 
     def _mark(self, error: str) -> None:
         self.setToolTip(error or self.spec.help)
@@ -98,8 +105,7 @@ class SettingField(QLineEdit):
         """Up and down step a number: whole numbers by one, others by a tenth of their size; Escape restores."""
         key = event.key()
         if key == Qt.Key.Key_Escape:
-            self.set_value(self._value)
-            self.setText(value_text(self._value))
+            self._show_value()
         elif key in (Qt.Key.Key_Up, Qt.Key.Key_Down) and self.spec.kind in ("int", "float"):
             self._nudge(1 if key == Qt.Key.Key_Up else -1)
         else:
@@ -111,16 +117,7 @@ class SettingField(QLineEdit):
         moved = value + sign * step
         if self.spec.minimum is not None and self.spec.maximum is not None:
             moved = min(max(moved, self.spec.minimum), self.spec.maximum)
-        self.setText(value_text(int(moved) if self.spec.kind == "int" else float(f"{moved:.6g}")))
-        self._take()
-
-
-def parse_or_none(spec: FieldSpec, text: str) -> Any:
-    """Return the value of a text, or None where it does not fit."""
-    try:
-        return parse_text(spec, text)
-    except ConfigError:
-        return None
+        self._enter(int(moved) if self.spec.kind == "int" else float(f"{moved:.6g}"))
 
 
 class ConfigForm(QWidget):

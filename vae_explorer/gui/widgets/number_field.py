@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPaintEvent, QPen
@@ -10,16 +11,29 @@ from PySide6.QtWidgets import QLineEdit, QWidget
 
 from vae_explorer.gui.theme import current_theme, use_tabular_digits
 
-_SIGNS = str.maketrans({"−": "-", "–": "-", ",": ".", "٫": "."})
+_SIGNS = str.maketrans({"−": "-", "–": "-", "٫": "."})
 
 
-def parse_number(text: str) -> float | None:
-    """Return the finite number that `text` says, or None; comma and point both separate decimals, never thousands."""
+_GROUPED_WHOLE = re.compile(r"[+-]?[1-9]\d{0,2}(?:(?:,\d{3})+|(?:\.\d{3})+)")
+_GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3}){2,}")
+
+
+def parse_number(text: str, *, is_whole: bool = False) -> float | None:
+    """Return the finite number that `text` says, or None.
+
+    Of a whole number comma and point group the digits in threes (1,000 and 1.000 are 1000), a comma elsewhere is no
+    number. Of any other number a comma separates decimals (0,25 is 0.25), and so 1,000 is 1; only several commas can
+    be nothing but groups (1,000,000).
+    """
+    text = text.strip().translate(_SIGNS)
+    if (_GROUPED_WHOLE if is_whole else _GROUPED).fullmatch(text):
+        text = text.replace(",", "").replace(".", "")
     try:
-        value = float(text.strip().translate(_SIGNS))
+        value = float(text if is_whole else text.replace(",", "."))
     except ValueError:
         return None
-    return value if math.isfinite(value) and "_" not in text else None
+    is_number = math.isfinite(value) and "_" not in text and (value.is_integer() or not is_whole)
+    return value if is_number else None
 
 
 class NumberField(QLineEdit):
@@ -107,10 +121,8 @@ class NumberField(QLineEdit):
         return float(round(clipped)) if self._is_integer else float(clipped)
 
     def _read(self) -> float | None:
-        value = parse_number(self.text())
-        if value is None or not self._minimum <= value <= self._maximum:
-            return None
-        return None if self._is_integer and not value.is_integer() else value
+        value = parse_number(self.text(), is_whole=self._is_integer)
+        return value if value is not None and self._minimum <= value <= self._maximum else None
 
     def _check(self) -> None:
         self._mark(self._read() is not None)

@@ -82,7 +82,7 @@ def bits_per_dim(elbo: float, model: FrozenModel) -> float | None:
     dims = math.prod(model.model.shape)
     if model.config.model.likelihood == "gaussian":
         return -elbo / (dims * math.log(2)) + math.log2(model.pixels.max_value)
-    return -elbo / (dims * math.log(2)) if model.pixels.is_binarised else None
+    return -elbo / (dims * math.log(2)) if model.pixels.is_binary() else None
 
 
 def _standard_error(values: NDArray[np.float64]) -> float | None:

@@ -38,6 +38,13 @@ class Pixels:
     def __len__(self) -> int:
         return len(self.images)
 
+    def is_binary(self) -> bool:
+        """Whether a model sees zeros and ones alone, drawn or as the images are; may look at all of them."""
+        if self.is_binarised or self.max_value == 1:
+            return True
+        # In chunks: the masks of all images at once would take twice their memory.
+        return all(bool(((part == 0) | (part == self.max_value)).all()) for part in self.images.split(_CHUNK))
+
     def take(self, indices: Tensor, generator: torch.Generator) -> Tensor:
         """Return images (B, C, H, W), float32 in [0, 1], for int64 indices (B,) on the device."""
         x = self.images.index_select(0, indices).float().mul_(self._factor)

@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 
+from vae_explorer.data.image_data import ImageData
 from vae_explorer.errors import UsageError
 from vae_explorer.evaluation.report import evaluate
 from vae_explorer.training.session import TrainingSession
@@ -103,6 +104,14 @@ def test_bits_of_a_bernoulli_are_known_for_binary_images_alone(tiny_config, digi
         assert report["bits_per_dim"] is None
     else:
         assert report["bits_per_dim"] == pytest.approx(-report["elbo"] / (64 * math.log(2)))
+
+
+@pytest.mark.parametrize("max_value", [1, 255])
+def test_images_of_two_values_alone_need_no_binarising(tiny_config, digits_data, max_value):
+    images = (digits_data.images > 8).astype(np.uint8) * np.uint8(max_value)
+    binary = ImageData(images=images, max_value=max_value, splits=digits_data.splits, provenance=digits_data.provenance)
+    report = evaluate(trained(tiny_config, binary), binary, split="test", samples=2)
+    assert report["bits_per_dim"] == pytest.approx(-report["elbo"] / (64 * math.log(2)))
 
 
 def test_bits_of_a_gaussian_count_the_steps_of_the_pixels(tiny_config, digits_data):

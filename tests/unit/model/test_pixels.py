@@ -1,5 +1,7 @@
 """Images as a model sees them: scaled, and binarised in each of the ways."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -28,6 +30,19 @@ def test_threshold_is_one_above_one_half(digits_data, tiny_config):
     source = pixels(digits_data, tiny_config, "threshold")
     np.testing.assert_array_equal(take(source), digits_data.images[:300] > 8)
     assert source.is_binarised
+
+
+@pytest.mark.parametrize("binarize", ["none", "threshold", "static", "dynamic"])
+def test_only_grey_images_left_grey_are_not_binary(digits_data, tiny_config, binarize):
+    assert pixels(digits_data, tiny_config, binarize).is_binary() == (binarize != "none")
+
+
+def test_one_grey_pixel_at_the_end_is_found(digits_data, tiny_config):
+    images = np.tile((digits_data.images > 8).astype(np.uint8) * np.uint8(16), (3, 1, 1, 1))
+    binary = replace(digits_data, images=images.copy(), labels=None)
+    assert pixels(binary, tiny_config).is_binary()
+    images[-1, 0, 7, 7] = 3
+    assert not pixels(replace(binary, images=images), tiny_config).is_binary()
 
 
 def test_static_is_drawn_once_by_the_data_seed(digits_data, tiny_config):

@@ -11,6 +11,7 @@ from vae_explorer.config import RunConfig
 from vae_explorer.errors import DataError, UsageError
 
 MAX_RECIPE_BYTES = 1_000_000
+MAX_SEED = 2**31 - 1
 
 PictureKind = Literal["manifold", "samples", "reconstructions", "traversal", "interpolation", "codes"]
 
@@ -55,6 +56,8 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
                 raise UsageError(f"--{name} {value}: expected a whole number from {least} to {most}.")
         if self.scale is not None and not 1 <= self.scale <= 64:
             raise UsageError(f"--scale {self.scale}: expected a whole number from 1 to 64.")
+        if not 0 <= self.seed <= MAX_SEED:
+            raise UsageError(f"--seed {self.seed}: expected a whole number from 0 to {MAX_SEED:,}.")
         for name, index in (("image", self.image), ("from", self.start), ("to", self.end)):
             if isinstance(index, int) and not 0 <= index < n_images:
                 raise UsageError(f"--{name} {index}: the data has images 0 to {n_images - 1}.")

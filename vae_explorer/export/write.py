@@ -27,7 +27,7 @@ class ExportResult:
     """What a recipe was made into. recipe: with run, step, configuration and data digest filled in.
 
     picture: uint8 (H, W, 3), captions drawn where the recipe asks for them; None for codes. arrays: what the .npz
-    holds, such as tiles float32 (rows, cols, C, h, w) and z (rows, cols, d), or for codes those of CODE_ARRAYS.
+    holds: tiles float32 (rows, cols, C, H, W) and codes (rows, cols, latent_dim), or for codes those of CODE_ARRAYS.
     """
 
     picture: NDArray[np.uint8] | None

@@ -13,6 +13,8 @@ from vae_explorer.export.recipe import Recipe
         ({"cols": 201}, r"--cols 201"),
         ({"gap": 65}, r"--gap 65: expected a whole number from 0 to 64"),
         ({"scale": 0}, r"--scale 0"),
+        ({"seed": -5}, r"--seed -5: expected a whole number from 0 to 2,147,483,647"),
+        ({"seed": 2**31}, r"--seed 2147483648"),
         ({"image": 100}, r"--image 100: the data has images 0 to 99"),
         ({"start": -1}, r"--from -1"),
         ({"end": (1.0, 2.0, 3.0)}, r"--to: a code of 3 numbers, this model has 2"),
@@ -26,5 +28,5 @@ def test_what_is_out_of_range_is_named(changes, message):
 
 
 def test_what_fits_comes_back_itself():
-    recipe = Recipe(what="traversal", axes=(1, 1), start=99, end=(0.0, 1.0), scale=64, gap=0, rows=200)
+    recipe = Recipe(what="traversal", axes=(1, 1), start=99, end=(0.0, 1.0), scale=64, gap=0, rows=200, seed=2**31 - 1)
     assert recipe.validated(latent_dim=2, n_images=100) is recipe

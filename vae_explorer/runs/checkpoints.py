@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from vae_explorer.atomic_files import remove_parts
-from vae_explorer.errors import RunError
+from vae_explorer.errors import RunError, UsageError
 from vae_explorer.runs.tensor_file import AnyArray, read_header, read_tensors, write_tensors
 
 log = logging.getLogger(__name__)
@@ -47,9 +47,10 @@ class CheckpointStore:
         return [step for step, _ in self._found()]
 
     def find(self, which: str | int) -> CheckpointEntry:
-        """Return 'last', 'best' or the one of a step; RunError names those that there are.
+        """Return 'last', 'best' or the one of a step; UsageError names those that there are.
 
-        Where none was marked best (nothing was held out, or none evaluated yet) 'best' is the last.
+        Where none was marked best (nothing was held out, or none evaluated yet) 'best' is the last. RunError when the
+        run has no checkpoint at all.
         """
         entries = self.entries()
         if not entries:
@@ -62,7 +63,9 @@ class CheckpointStore:
             if str(entry.step) == str(which):
                 return entry
         steps = ", ".join(str(entry.step) for entry in entries)
-        raise RunError(f"{self.folder.parent} has no checkpoint {which!r}; there are last, best and the steps {steps}.")
+        raise UsageError(
+            f"{self.folder.parent} has no checkpoint {which!r}; there are last, best and the steps {steps}."
+        )
 
     def write(self, step: int, tensors: Mapping[str, AnyArray], meta: Mapping[str, Any], *, is_best: bool) -> Path:
         """Write one checkpoint, synced to disk, then drop what need not be kept; OSError when the disk refuses."""

@@ -131,7 +131,7 @@ class RunFolder:
         return self._checkpoints.entries()
 
     def find_checkpoint(self, which: str | int = "last") -> CheckpointEntry:
-        """Return 'last', 'best' or the one of a step; RunError names those that there are."""
+        """Return 'last', 'best' or the one of a step; UsageError names those there are, RunError: none at all."""
         return self._checkpoints.find(which)
 
     def write_checkpoint(

@@ -9,7 +9,7 @@ from run_makers import metrics
 from safetensors.numpy import load_file
 
 from vae_explorer import atomic_files
-from vae_explorer.errors import RunError
+from vae_explorer.errors import RunError, UsageError
 from vae_explorer.runs import tensor_file
 from vae_explorer.runs.folder import RunFolder
 
@@ -88,7 +88,7 @@ def test_a_missing_checkpoint_names_those_that_there_are(run):
         run.find_checkpoint("last")
     run.write_checkpoint(5, {"w": np.zeros(1)}, {})
     for which in (7, "newest", "../../etc/passwd"):
-        with pytest.raises(RunError, match="there are last, best and the steps 5"):
+        with pytest.raises(UsageError, match="there are last, best and the steps 5"):
             run.find_checkpoint(which)
 
 

@@ -15,14 +15,16 @@ def run(args: argparse.Namespace) -> int:
     if args.is_json:
         write_json(rows)
     else:
+        width = max(len(row["name"]) for row in rows)
         for row in rows:
-            write_line(_line(row))
+            write_line(_line(row, width))
     return 0
 
 
-def _line(row: Mapping[str, object]) -> str:
+def _line(row: Mapping[str, object], width: int) -> str:
+    """Say one row; images and shape are blank where they are known only once the set is read."""
     shape, images = row["shape"], row["images"]
     size = f"{images:,} images" if isinstance(images, int) else ""
     sides = "x".join(map(str, shape)) if isinstance(shape, tuple) else ""
     state = "here" if row["available"] else "to be fetched"
-    return f"{row['name']:<15} {size:>15}  {sides:<8} {state:<14} {row['title']}, {row['where']}"
+    return f"{row['name']:<{width}} {size:>15}  {sides:<8} {state:<14} {row['title']}, {row['where']}"

@@ -33,9 +33,10 @@ def dataset_names() -> list[str]:
 
 
 def describe_datasets() -> list[dict[str, Any]]:
-    """Return a row for each embedded or published set: name, title, images, shape, available, where, licence.
+    """Return a row for each of `dataset_names`, in order: name, title, images, shape, available, where, licence.
 
-    available: whether it opens without the network; where: its folder, or how it comes about.
+    available: whether it opens without the network; where: its folder, or how it comes about. images, shape and
+    licence of a folder of one's own are None: it is not read for this.
     """
     rows: list[dict[str, Any]] = [
         {"name": "digits", "title": "Handwritten digits", "images": 1797, "shape": (1, 8, 8), "available": True,
@@ -47,6 +48,11 @@ def describe_datasets() -> list[dict[str, Any]]:
         rows.append(
             {"name": known.name, "title": known.title, "images": 70_000, "shape": (1, 28, 28),
              "available": is_present(known), "where": str(folder_of(known)), "licence": known.licence}
+        )  # fmt: skip
+    for name in _own_sets():
+        rows.append(
+            {"name": name, "title": "a folder of your own", "images": None, "shape": None, "available": True,
+             "where": str(datasets_dir() / name), "licence": None}
         )  # fmt: skip
     return rows
 

@@ -120,6 +120,11 @@ def test_descriptions_say_what_is_here(tmp_path: Path, monkeypatch: pytest.Monke
     assert rows["digits"]["available"]
     assert not rows["mnist"]["available"]
     assert rows["mnist"]["where"] == str(tmp_path / "mnist")
+    picture_folder(tmp_path / "faces", ("a.png",))
+    assert [row["name"] for row in describe_datasets()] == dataset_names()
+    own = describe_datasets()[-1]
+    assert (own["available"], own["where"]) == (True, str(tmp_path / "faces"))
+    assert own["images"] is own["shape"] is own["licence"] is None
 
 
 def test_resizing_and_recolouring_any_source() -> None:

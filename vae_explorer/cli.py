@@ -150,7 +150,9 @@ def _add_window(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_tour(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--out", required=True, metavar="DIR", help="a new folder for the pictures and the grid")
+    parser.add_argument(
+        "--out", required=True, metavar="DIR", help="the folder of the pictures and the grid, which must not exist"
+    )
     parser.add_argument("--theme", choices=("light", "dark"), default="light", help="colours of the window")
 
 

@@ -74,7 +74,13 @@ def test_training_is_repeatable_and_resuming_is_bit_exact(cli: Cli, place: Path,
 
 def test_a_run_that_is_done_stays_as_it_is(cli: Cli, place: Path, trained: Path) -> None:
     before = (trained / "metrics.jsonl").read_bytes()
-    assert json.loads(cli("train", "--resume", trained, "--json", cwd=place).stdout)["step"] == 60
+    summary = json.loads(cli("train", "--resume", trained, "--json", cwd=place).stdout)
+    assert (summary["step"], summary["state"]) == (60, "finished")
+    log = [json.loads(line) for line in before.splitlines()]
+    for split in ("train", "held_out"):
+        newest = [record for record in log if record.get("split") == split][-1]
+        assert summary[split] == {name: newest[name] for name in FIGURES}
+    assert summary["epoch"] == pytest.approx(60 * 128 / 1437, rel=1e-3)
     assert (trained / "metrics.jsonl").read_bytes() == before
 
 
@@ -114,6 +120,17 @@ def test_what_a_run_is_cannot_be_changed_by_resuming(cli: Cli, place: Path, trai
     assert "--set" in done.stderr
     done = cli("train", "--resume", trained, "--dataset", "shapes", cwd=place, code=3)
     assert "digest" in done.stderr
+
+
+def test_other_images_than_a_runs_are_refused_with_a_way_on(cli: Cli, place: Path, trained: Path) -> None:
+    for words in (
+        ("train", "--resume", trained),
+        ("evaluate", trained),
+        ("export", trained, "--what", "samples", "--out", "other.png"),
+    ):
+        done = cli(*words, "--dataset", "shapes", cwd=place, code=3)
+        assert "digest" in done.stderr
+        assert done.stderr.rstrip().endswith("name them with --dataset.")
 
 
 def test_divergence_ends_with_5_and_keeps_finite_weights(cli: Cli, place: Path) -> None:
@@ -194,7 +211,7 @@ def test_evaluation_is_flat_consistent_and_repeatable(cli: Cli, place: Path, tra
 def test_checkpoints_by_name_and_step(cli: Cli, place: Path, trained: Path) -> None:
     assert json.loads(cli("evaluate", trained, "--checkpoint", "60", "--json", cwd=place).stdout)["step"] == 60
     cli("evaluate", trained, "--checkpoint", "best", "--samples", "1", cwd=place)
-    done = cli("evaluate", trained, "--checkpoint", "7", cwd=place, code=3)
+    done = cli("evaluate", trained, "--checkpoint", "7", cwd=place, code=2)
     assert "60" in done.stderr
 
 
@@ -222,6 +239,7 @@ def test_pictures_of_both_kinds_of_model(cli: Cli, place: Path, trained: Path, a
     cli("export", trained, "--what", what, "--rows", "2", "--cols", "3", "--out", arrays, cwd=place)
     with np.load(arrays) as content:
         assert content["tiles"].shape[-3:] == (1, 8, 8)
+        assert content["codes"].shape == (*content["tiles"].shape[:2], 2)
         assert np.isfinite(content["tiles"]).any()
 
 
@@ -274,6 +292,8 @@ def test_codes_as_a_table_and_as_arrays(cli: Cli, place: Path, trained: Path) ->
         (("--what", "traversal", "--image", "5000"), "--image"),
         (("--what", "manifold", "--axes", "0,2"), "--axes"),
         (("--what", "samples", "--rows", "0"), "--rows"),
+        (("--what", "samples", "--seed", "-5"), "--seed"),
+        (("--what", "samples", "--checkpoint", "7"), "checkpoint 7"),
         (("--what", "interpolation", "--from", "1,2,3"), "--from"),
     ],
 )

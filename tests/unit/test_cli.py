@@ -183,8 +183,14 @@ def test_a_word_that_is_no_command_and_no_run(capsys: pytest.CaptureFixture[str]
         (["train", "--dataset", "./missing", "--out", "r"], 3, "missing"),
         (["train", "--dataset", "digits", "--device", "abacus", "--out", "r"], 2, "train.device"),
         (["train", "--dataset", "digits", "--out", "."], 2, "exists"),
+        (["train", "--dataset", "digits", "--out", "empty"], 2, "exists"),
+        (["train", "--set", "model.likelihood=gaussian", "--set", "data.binarize=static", "--out", "r"], 2, "none"),
+        (["train", "--config", "gaussian.toml", "--out", "r"], 2, "data.binarize"),
         (["train", "--resume", "nothing/here"], 3, "nothing/here"),
         (["train", "--resume", ".", "--set", "model.latent_dim=3"], 2, "--set"),
+        (["train", "--resume", ".", "--seed", "0"], 2, "--seed"),
+        (["train", "--resume", ".", "--epochs", "0"], 2, "--epochs"),
+        (["train", "--resume", ".", "--config", ""], 2, "--config"),
         (["evaluate", "nothing/here"], 3, "nothing/here"),
         (["evaluate", ".", "--samples", "0"], 2, "--samples"),
         (["export", "nothing/here", "--what", "manifold", "--out", "a.png"], 3, "nothing/here"),
@@ -192,6 +198,8 @@ def test_a_word_that_is_no_command_and_no_run(capsys: pytest.CaptureFixture[str]
         (["export", ".", "--what", "manifold", "--out", "mine.png"], 2, "exists"),
         (["export", ".", "--recipe", "mine.png", "--out", "b.png"], 3, "mine.png"),
         (["tour", "--out", "."], 2, "exists"),
+        (["tour", "--out", "empty"], 2, "exists"),
+        (["tour", "--out", "dangling"], 2, "exists"),
         (["nothing/here"], 3, "nothing/here"),
         (["gui", "."], 3, "run.toml"),
         (["--dataset", "digit"], 2, "Did you mean digits"),
@@ -208,6 +216,9 @@ def test_bad_input_is_a_sentence_before_torch_is_loaded(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.png").write_bytes(b"not a picture")
+    (tmp_path / "gaussian.toml").write_text('[data]\nbinarize = "dynamic"\n[model]\nlikelihood = "gaussian"\n')
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "dangling").symlink_to("nowhere")
     before = sorted(tmp_path.iterdir())
     monkeypatch.setitem(sys.modules, "torch", None)
     assert cli.main(words) == code
@@ -285,6 +296,22 @@ def test_version_and_datasets() -> None:
     assert {"digits", "shapes", "mnist", "fashion-mnist", "kmnist"} <= names
     assert next(row for row in rows if row["name"] == "digits")["available"]
     assert "digits" in run_cli("datasets").stdout
+
+
+def test_datasets_lists_the_folders_of_ones_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "sets" / "my-own-faces-in-colour").mkdir(parents=True)
+    monkeypatch.setenv("VAE_EXPLORER_DATA", str(tmp_path / "sets"))
+    assert cli.main(["datasets"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1].startswith("my-own-faces-in-colour ")
+    assert " here " in lines[-1]
+    assert str(tmp_path / "sets" / "my-own-faces-in-colour") in lines[-1]
+    assert "None" not in lines[-1]
+    assert cli.main(["datasets", "--json"]) == 0
+    row = json.loads(capsys.readouterr().out)[-1]
+    assert (row["name"], row["images"], row["shape"]) == ("my-own-faces-in-colour", None, None)
 
 
 def test_a_closed_pipe_is_no_traceback() -> None:

@@ -24,7 +24,7 @@ def run(args: argparse.Namespace) -> int:
     folder = RunFolder.open(args.run)
     folder.find_checkpoint(args.checkpoint or "last")
     with catch_interrupts() as interrupts:
-        data = load_run_data(folder.config, args.dataset, interrupts)
+        data = load_run_data(folder, args.dataset, interrupts)
         # torch is loaded here, after everything that can be refused without it
         from vae_explorer.evaluation.report import evaluate
         from vae_explorer.training.checkpoint import open_frozen

@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     checkpoint = _checkpoint(args, recipe)
     folder.find_checkpoint(checkpoint)
     with catch_interrupts() as interrupts:
-        data = load_run_data(folder.config, args.dataset, interrupts)
+        data = load_run_data(folder, args.dataset, interrupts)
         recipe.validated(latent_dim=folder.config.model.latent_dim, n_images=len(data))
         # torch is loaded here, after everything that can be refused without it
         from vae_explorer.evaluation.pictures import make_picture

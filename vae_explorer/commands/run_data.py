@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from vae_explorer.commands.console import Interrupts, progress_bar, say
 from vae_explorer.commands.run_config import absolute_data_name
-from vae_explorer.config import DataConfig, RunConfig
+from vae_explorer.config import DataConfig
 from vae_explorer.data.catalog import open_data
 from vae_explorer.data.image_data import ImageData
-from vae_explorer.errors import DataError
+from vae_explorer.errors import DataError, RunError
+from vae_explorer.runs.folder import RunFolder
 
 
 def load_data(config: DataConfig, interrupts: Interrupts) -> ImageData:
@@ -21,11 +22,20 @@ def load_data(config: DataConfig, interrupts: Interrupts) -> ImageData:
     return data
 
 
-def load_run_data(config: RunConfig, dataset: str | None, interrupts: Interrupts) -> ImageData:
-    """Read the images of a run; `dataset` names where they lie now. DataError says how to name it."""
+def load_run_data(run: RunFolder, dataset: str | None, interrupts: Interrupts) -> ImageData:
+    """Read the images that a run was trained on; `dataset` names where they lie now.
+
+    Raises DataError when they cannot be read and RunError when they are others; both say how to name the right ones.
+    """
+    config = run.config
     if dataset is not None:
         config = config.with_values({"data.name": absolute_data_name(dataset)})
     try:
-        return load_data(config.data, interrupts)
+        data = load_data(config.data, interrupts)
     except DataError as error:
         raise DataError(f"{error} If the images have moved, name them with --dataset.") from None
+    try:
+        run.check_data(data)
+    except RunError as error:
+        raise RunError(f"{error} If they lie elsewhere, name them with --dataset.") from None
+    return data

@@ -14,7 +14,7 @@ from vae_explorer.qt_probe import probe_qt
 def run(args: argparse.Namespace) -> int:
     """Leave the pictures and the exported grid in a new folder."""
     out = Path(args.out).expanduser().absolute()
-    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+    if os.path.lexists(out):
         raise UsageError(f"{out} exists already; name a new folder for the pictures of the tour.")
     report = probe_qt()
     if report.problem == "no_screen":

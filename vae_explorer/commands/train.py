@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
 def _train_new(args: argparse.Namespace, interrupts: Interrupts) -> TrainResult:
     config = config_from(args)
     out = Path(args.out).expanduser().absolute()
-    if os.path.lexists(out) and not (out.is_dir() and not any(out.iterdir())):
+    if os.path.lexists(out):
         raise UsageError(f"{out} exists already; name a new folder, or go on with a run by --resume.")
     data = load_data(config.data, interrupts)
     # torch is loaded here, after everything that can be refused without it
@@ -57,7 +57,7 @@ def _train_new(args: argparse.Namespace, interrupts: Interrupts) -> TrainResult:
 
 def _resume(args: argparse.Namespace, interrupts: Interrupts) -> TrainResult:
     for name, option in ONLY_FOR_NEW_RUNS.items():
-        if getattr(args, name):
+        if getattr(args, name) not in (None, []):  # --seed 0 is given too
             raise UsageError(
                 f"{option} is part of what a run is; with --resume only --steps, --device and --dataset go."
             )
@@ -65,8 +65,7 @@ def _resume(args: argparse.Namespace, interrupts: Interrupts) -> TrainResult:
     device = None if args.device is None else field_spec("train.device").validate(args.device)
     folder = RunFolder.open(args.resume)
     first_step = folder.find_checkpoint("last").step
-    data = load_run_data(folder.config, args.dataset, interrupts)
-    folder.check_data(data)
+    data = load_run_data(folder, args.dataset, interrupts)
     from vae_explorer.engine.headless import train_headless
     from vae_explorer.training.devices import resolve_device
 

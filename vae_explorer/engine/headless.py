@@ -19,6 +19,7 @@ from vae_explorer.engine.messages import (
     OpenRun,
     Pause,
     RecordsAdded,
+    RunOpened,
     RunStatus,
     ShutDown,
     Start,
@@ -152,7 +153,7 @@ class _Trainer:
             case RunStatus():
                 self._status = event
                 self.progress = replace(self.progress, step=event.step, target_step=event.target_step)
-            case RecordsAdded():
+            case RunOpened() | RecordsAdded():  # of a run that is gone on with, the log so far
                 for record in event.records:
                     self._take_record(record)
             case EngineFailed():

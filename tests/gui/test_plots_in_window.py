@@ -41,6 +41,7 @@ def test_files_dragged_over_a_plot_reach_the_window(
     )
     QApplication.sendEvent(port, enter)
     QApplication.sendEvent(port, QDragLeaveEvent())
+    assert not port.acceptDrops(), "a target of its own would stand before the window"
     assert watch.n == 1
     assert enter.isAccepted()
 

@@ -55,7 +55,7 @@ def prepare_plot(plot: pg.PlotItem, *, has_grid: bool = True) -> None:
     # WORKAROUND pyqtgraph 0.14: a plot makes menus that nobody owns, and the garbage collector of whichever thread may
     # delete them; the window takes them along when it goes.
     widget = plot.getViewWidget()
-    # A graphics view takes every drag for its scene, and the window would never hear of files that are dropped on it.
+    # A graphics view offers its scene as the target of every drag; files are dropped on the window, which opens them.
     widget.setAcceptDrops(False)
     widget.viewport().setAcceptDrops(False)
     plot.ctrlMenu.setParent(widget, plot.ctrlMenu.windowFlags())

@@ -217,6 +217,23 @@ def test_the_caption_names_the_step(panel, fake_controller):
     assert "step 12,400" in part(panel, QLabel, "caption").text()
 
 
+@pytest.mark.parametrize(("kind", "has_box"), [("samples", True), ("manifold", True), ("reconstructions", False)])
+def test_an_autoencoder_has_the_box_of_its_codes_for_the_prior(panel, fake_controller, open_fake_run, kind, has_box):
+    box = part(panel, QComboBox, "what")
+    samples = box.findData("samples")
+    assert box.itemText(samples) == "Samples of the prior"
+    open_fake_run(kind="autoencoder")
+    assert box.itemText(samples) == "Samples of the box of its codes"
+    choose(panel, "what", kind)
+    answer(fake_controller)
+    assert ("in the box of the codes" in part(panel, QLabel, "caption").text()) == has_box
+    open_fake_run()
+    choose(panel, "what", kind)
+    panel._ask()
+    answer(fake_controller)
+    assert "box" not in part(panel, QLabel, "caption").text()
+
+
 def test_new_weights_are_asked_for_only_when_seen_and_answered(panel, fake_controller):
     answer(fake_controller)
     fake_controller.handle(fake_controller.codes)
@@ -271,6 +288,7 @@ def test_exports_show_their_progress_can_be_cancelled_and_say_how_they_ended(pan
     job = fake_controller.export(panel.recipe, Path("grid.png"))
     fake_controller.handle(m.JobProgress(job, 0.4))
     assert bar.isVisible()
+    assert part(panel, QAbstractButton, "jobs_cancel").toolTip()
     assert panel.minimumSizeHint().width() <= 560
     part(panel, QAbstractButton, "jobs_cancel").click()
     assert m.CancelJob(job) in fake_controller.sent

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from fakes import FakeController, make_codes
+from fakes import FakeController, make_codes, make_opened
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QPushButton, QToolButton
 from pytestqt.qtbot import QtBot
@@ -96,6 +96,7 @@ def test_an_image_shows_original_reconstruction_and_bound(qtbot: QtBot, open_fak
     original, made = picture(panel, "here_original"), picture(panel, "here_reconstruction")
     assert (original.has_image, original.is_generated) == (True, False)
     assert (made.has_image, made.is_generated) == (True, True)
+    assert "step 100" in made.caption
     assert text(panel, "here_image") == "Image 6 · class 2 · train"
     assert (text(panel, "here_elbo"), text(panel, "here_distortion"), text(panel, "here_kl")) == (
         "−20.00", "16.00", "4.00",
@@ -263,9 +264,40 @@ def test_the_nearest_images_are_shown_and_can_be_chosen(qtbot: QtBot, open_fake_
     panel = open_panel(qtbot, controller)
     controller.select_code([0.3, 0.3])
     distance = np.linalg.norm(controller.codes.loc - np.float32([0.3, 0.3]), axis=1)
-    assert panel._nearest.indices == np.argsort(distance)[:6].tolist()
+    wanted = np.argsort(distance)[:6].tolist()
+    assert panel._nearest.indices != wanted, "the question and the picture go first"
+    qtbot.waitUntil(lambda: panel._nearest.indices == wanted)
     qtbot.mouseClick(picture(panel, "near_2"), LEFT)
     assert controller.selection.image == int(np.argsort(distance)[2])
+
+
+def test_moves_in_one_moment_search_the_neighbours_once(
+    qtbot: QtBot, open_fake_run: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    controller = open_fake_run()
+    panel = open_panel(qtbot, controller)
+    qtbot.waitUntil(lambda: not panel._neighbours_due.isActive())
+    searched: list[list[float]] = []
+    nearest = NeighbourIndex.nearest
+
+    def record(self: NeighbourIndex, code: np.ndarray, n: int) -> np.ndarray:
+        searched.append(code.tolist())
+        return nearest(self, code, n)
+
+    monkeypatch.setattr(NeighbourIndex, "nearest", record)
+    for x in (0.25, 0.5, 0.75):
+        controller.select_code([x, 0.0])
+    qtbot.waitUntil(lambda: searched != [])
+    qtbot.waitUntil(lambda: not panel._neighbours_due.isActive())
+    assert searched == [[0.75, 0.0]]
+
+
+def test_the_nearest_images_of_another_run_are_gone_at_once(qtbot: QtBot, open_fake_run: Open) -> None:
+    controller = open_fake_run()
+    panel = open_panel(qtbot, controller)
+    qtbot.waitUntil(lambda: panel._nearest.indices != [])
+    controller.handle(make_opened(2, 0))
+    assert panel._nearest.indices == []
 
 
 def test_arrows_go_from_image_to_image_and_round_the_end(qtbot: QtBot, open_fake_run: Open) -> None:

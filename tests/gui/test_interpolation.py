@@ -124,6 +124,27 @@ def test_the_strip_is_asked_once_per_path_and_shows_it_from_a_to_b(panel, fake_c
     assert asked(fake_controller, "interpolation_strip") is None
 
 
+def test_the_strip_tells_its_step(panel, fake_controller):
+    strip, note = part(panel, FilmStrip, "strip"), part(panel, QLabel, "note")
+    assert "step" not in note.text()
+    fake_controller.set_end("a", [-4, 0])
+    fake_controller.answer_decodes(step=4321)
+    assert "step 4,321" in note.text()
+    assert "step 4,321" in strip.toolTip()
+    fake_controller.select_code([3, 3])
+    assert "step 4,321" in note.text()
+    assert "beside" in note.text()
+
+
+def test_the_dice_say_where_an_end_is_drawn_from(panel, open_fake_run):
+    dice = part(panel, QToolButton, "dice_b")
+    assert "prior" in dice.accessibleName()
+    open_fake_run(kind="autoencoder")
+    assert "box of all codes" in dice.toolTip()
+    assert "box of all codes" in dice.accessibleName()
+    assert "end B" in dice.accessibleName()
+
+
 def test_a_picture_of_the_strip_goes_there_by_mouse_and_key(panel, fake_controller, qtbot):
     fake_controller.set_end("a", [-4, 0])
     fake_controller.answer_decodes()

@@ -358,6 +358,46 @@ def test_an_autoencoder_has_no_prior_rings(qtbot: QtBot, open_fake_run: Open) ->
     assert not child(panel, "layer_rings").isVisible()
 
 
+def sample_of(codes: m.CodesSnapshot, n: int) -> m.CodesSnapshot:
+    """Return the first n images of a snapshot."""
+    return replace(
+        codes, indices=codes.indices[:n], loc=codes.loc[:n], scale=codes.scale[:n], elbo=codes.elbo[:n],
+        kl=codes.kl[:n], distortion=codes.distortion[:n], is_complete=False,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("latent_dim", [1, 2])
+def test_an_image_outside_the_sample_has_the_ellipse_of_its_own_answer(
+    qtbot: QtBot, open_fake_run: Open, latent_dim: int
+) -> None:
+    controller = open_fake_run(latent_dim=latent_dim)
+    panel, _ = open_panel(qtbot, controller)
+    controller.handle(sample_of(make_codes(40, latent_dim, 200), 5))
+    controller.channel("image").encode(30)
+    controller.select_image(30)
+    assert panel.map.over.overlay.ellipses == ()
+    controller.answer_encodes(step=200)
+    inner, _ = panel.map.over.overlay.ellipses
+    assert float(np.ptp(inner[:, 0])) == pytest.approx(0.2, rel=1e-2), "the scale of the answer is 0.1"
+    if latent_dim == 1:
+        np.testing.assert_allclose(inner[:, 1], -20.0)
+    controller.select_image(3)
+    inner, _ = panel.map.over.overlay.ellipses
+    assert float(np.ptp(inner[:, 0])) == pytest.approx(0.4, rel=1e-2), "the snapshot comes first; its scale is 0.2"
+    controller.select_code(controller.selection.code + 1)
+    assert panel.map.over.overlay.ellipses == ()
+
+
+def test_an_autoencoder_is_searched_by_its_reconstruction_loss(qtbot: QtBot, open_fake_run: Open) -> None:
+    panel, _ = open_panel(qtbot, open_fake_run(kind="autoencoder"))
+    best, worst = child(panel, "find_best"), child(panel, "find_worst")
+    assert "lowest reconstruction loss" in best.toolTip()
+    assert "highest reconstruction loss" in worst.accessibleName()
+    open_fake_run()
+    assert "highest ELBO" in best.toolTip()
+    assert "lowest ELBO" in worst.toolTip()
+
+
 def test_the_path_bends_where_the_selection_says_so(qtbot: QtBot, open_fake_run: Open) -> None:
     controller = open_fake_run()
     panel, _ = open_panel(qtbot, controller)
@@ -481,6 +521,20 @@ class TestPlane:
         controller.channel("plane").offer(m.Decoded("plane", 0, 90, z, np.ones((12, 1, 8, 8), np.float32)))
         assert panel.map.plane.has_image
         assert panel.map.plane._extent == (-1.5, 2.5, -1.5, 1.5)
+
+    def test_its_step_is_told_when_it_is_not_that_of_the_points(self, qtbot: QtBot, open_fake_run: Open) -> None:
+        controller = open_fake_run()
+        panel, _ = open_panel(qtbot, controller)
+        assert panel._state.text() == "40 images · step 100"
+        controller.handle(make_codes(40, 2, 12_000))
+        assert panel._state.text() == "40 images · step 12,000 · plane of step 100"
+        panel._tools.set_on("plane", False)
+        assert "plane" not in panel._state.text()
+        panel._tools.set_on("plane", True)
+        controller.answer_decodes(step=12_000)
+        assert panel._state.text() == "40 images · step 12,000"
+        open_fake_run(step=5)
+        assert panel._state.text() == "40 images · step 5"
 
     def test_switched_off_it_asks_nothing(self, qtbot: QtBot, open_fake_run: Open) -> None:
         controller = open_fake_run()

@@ -131,6 +131,20 @@ def test_an_autoencoder_draws_from_the_box_of_its_codes_and_has_no_kl(make_panel
     assert "box" in panel.findChild(QAbstractButton, "sliders_dice").toolTip()
 
 
+def test_all_to_zero_says_where_that_is(make_panel, open_fake_run):
+    zero = make_panel(2).findChild(QAbstractButton, "sliders_zero")
+    assert "middle of the prior" in zero.toolTip()
+    open_fake_run(latent_dim=2, kind="autoencoder")
+    assert "prior" not in zero.toolTip()
+    assert "box of the codes" in zero.toolTip()
+
+
+def test_every_row_has_tooltips(make_panel):
+    row = make_panel(2).row(1)
+    assert "z₁" in row.field.toolTip()
+    assert row.slider.toolTip()
+
+
 def test_many_dimensions_cost_what_is_seen_and_all_can_be_reached(make_panel, fake_controller, qtbot):
     panel = make_panel(256)
     made = sum(panel.row(dim) is not None for dim in range(256))

@@ -40,6 +40,7 @@ class GalleryPanel(QWidget):
         self._shown: Rendered | None = None
         self._asked: Recipe | None = None
         self._jobs: set[int] = set()
+        self._has_prior = True
         self._build()
         self._connect()
         if controller.data is not None:
@@ -159,7 +160,9 @@ class GalleryPanel(QWidget):
     # ---- what the controller says ---------------------------------------------------------------------------------
 
     def _on_run_opened(self, opened: RunOpened) -> None:
+        self._has_prior = opened.config.model.kind == "vae"
         self._form.set_latent_dim(opened.config.model.latent_dim)
+        self._form.set_has_prior(self._has_prior)
         self._clear()
         self._ask()
 
@@ -203,7 +206,10 @@ class GalleryPanel(QWidget):
         self._copy.setEnabled(True)
         size = f"{answer.picture.shape[1]} × {answer.picture.shape[0]}"
         run = self._controller.opened.run_path.name if self._controller.opened is not None else ""
-        self._say(self.tr("step {step} · {run} · {size} pixels").format(step=f"{answer.step:,}", run=run, size=size))
+        parts = [self.tr("step {step}").format(step=f"{answer.step:,}")]
+        if not self._has_prior and _needs_prior(answer.recipe):
+            parts.append(self.tr("in the box of the codes"))
+        self._say(" · ".join((*parts, run, self.tr("{size} pixels").format(size=size))))
 
     def _on_failed(self, message: str) -> None:
         self._say(message, is_error=True)
@@ -266,3 +272,9 @@ class GalleryPanel(QWidget):
         super().changeEvent(event)
         if event.type() == QEvent.Type.PaletteChange:
             self._restyle()
+
+
+def _needs_prior(recipe: Recipe) -> bool:
+    """Whether the codes of a picture come from the prior, for which an autoencoder has the box of its codes."""
+    is_drawn = recipe.what == "interpolation" and (recipe.start is None or recipe.end is None)
+    return is_drawn or recipe.what in ("manifold", "samples", "traversal")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import Qt, Slot
+from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
 
@@ -23,6 +23,8 @@ MAX_FIELDS = 4
 """A code of more numbers is shown as a list; the sliders are where those are changed."""
 MAX_LISTED = 12
 N_NEIGHBOURS = 6
+NEIGHBOURS_MS = 40
+"""A press shows its neighbours so much later, once for all moves meanwhile: the question and the picture go first."""
 
 
 class HerePanel(QWidget):
@@ -36,6 +38,8 @@ class HerePanel(QWidget):
         self._shown: Selection | None = None
         self._is_here_stale = self._is_image_stale = False
         self._neighbours: NeighbourIndex | None = None
+        self._neighbours_due = QTimer(self, singleShot=True, interval=NEIGHBOURS_MS)
+        self._neighbours_due.timeout.connect(self._show_neighbours)
         self._build()
         controller.run_opened.connect(self._on_run_opened)
         controller.data_changed.connect(self._on_data_changed)
@@ -170,7 +174,7 @@ class HerePanel(QWidget):
         if selection.image is not None and loc is not None:
             # The selected image moves with the weights, and the code that is looked at with it.
             self._controller.select_code(loc, image=selection.image, is_final=False)
-        self._show_neighbours()
+        self._show_neighbours_soon()
         self._ask_here_when_free()
         self._ask_image_when_free()
 
@@ -181,7 +185,7 @@ class HerePanel(QWidget):
         if has_moved:
             self._ask_here()
             self._show_code(selection.code)
-            self._show_neighbours()
+            self._show_neighbours_soon()
         if before is None or before.image != selection.image:
             self._show_image(selection.image)
             self._ask_image()
@@ -204,7 +208,9 @@ class HerePanel(QWidget):
         image = self._controller.selection.image
         if image is None or int(answer.indices[0]) != image:
             return
-        self._reconstruction.set_image(answer.reconstructions[0], is_generated=True, caption=self.tr("reconstruction"))
+        # Short, for half of a narrow panel; the tooltip says it in full.
+        caption = self.tr("recon · step {step}").format(step=f"{answer.step:,}")
+        self._reconstruction.set_image(answer.reconstructions[0], is_generated=True, caption=caption)
         self._equation.set_terms(
             float(answer.distortion[0]), float(answer.kl[0]), float(answer.elbo[0]), float(answer.elbo_mc_se[0])
         )
@@ -336,7 +342,15 @@ class HerePanel(QWidget):
     def _set_neighbours(self, codes: CodesSnapshot | None) -> None:
         is_fitting = codes is not None and codes.loc.shape[1] == self._controller.selection.latent_dim
         self._neighbours = NeighbourIndex(codes.loc) if codes is not None and is_fitting else None
+        if self._neighbours is None:
+            # At once: those of another run must not be there to be clicked.
+            self._show_neighbours()
 
+    def _show_neighbours_soon(self) -> None:
+        if not self._neighbours_due.isActive():
+            self._neighbours_due.start()
+
+    @Slot()
     def _show_neighbours(self) -> None:
         codes, data = self._controller.codes, self._controller.data
         if self._neighbours is None or codes is None or data is None:

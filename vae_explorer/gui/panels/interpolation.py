@@ -52,6 +52,7 @@ class InterpolationPanel(QWidget):
         self._controller = controller
         self._share = 0.5
         self._drawn_strip: Selection | None = None
+        self._strip_step: int | None = None
         self._seed = 0
         self._is_moving = False
         self._player = ToAndFro(self)
@@ -254,7 +255,7 @@ class InterpolationPanel(QWidget):
 
     def _on_run_opened(self, opened: RunOpened) -> None:
         self._player.stop()
-        self._drawn_strip = None
+        self._drawn_strip = self._strip_step = None
         self._strip.set_images(None)
         self._picture.set_image(None, is_generated=True)
         self._show_run()
@@ -285,6 +286,8 @@ class InterpolationPanel(QWidget):
 
     def _on_strip(self, answer: Decoded) -> None:
         self._strip.set_images(answer.images)
+        self._strip_step = answer.step
+        self._show_note()
 
     # ---- showing and asking ---------------------------------------------------------------------------------------
 
@@ -305,7 +308,17 @@ class InterpolationPanel(QWidget):
             show()
             widget.blockSignals(was_blocked)
         self._strip.set_share(share)
-        self._note.setText("" if share is not None else self.tr("The selected code is beside this path."))
+        self._show_note()
+
+    def _show_note(self) -> None:
+        parts = []
+        if self._strip_step is not None:
+            parts.append(self.tr("Strip: step {step}.").format(step=f"{self._strip_step:,}"))
+        if self._strip.share is None:
+            parts.append(self.tr("The selected code is beside this path."))
+        self._note.setText(" ".join(parts))
+        self._note.setToolTip(self._note.text())
+        self._strip.setToolTip(parts[0] if self._strip_step is not None else "")
 
     def _has_strip_of(self, selection: Selection) -> bool:
         drawn = self._drawn_strip

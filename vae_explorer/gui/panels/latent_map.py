@@ -11,7 +11,7 @@ from PySide6.QtGui import QImage, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 from superqt import QElidingLabel
 
-from vae_explorer.engine.messages import CodesSnapshot, Decoded
+from vae_explorer.engine.messages import CodesSnapshot, Decoded, Encoded
 from vae_explorer.gui.controller import ModelController
 from vae_explorer.gui.panels.plane_feed import PlaneFeed
 from vae_explorer.gui.selection import Selection
@@ -39,6 +39,7 @@ class LatentMapPanel(QWidget):
         self._latent = LatentView(controller.selection.latent_dim)
         self._is_following = True
         self._has_prior = True
+        self._plane_step: int | None = None
         self._feed = PlaneFeed(controller, self)
         self._build()
         self._connect()
@@ -102,6 +103,7 @@ class LatentMapPanel(QWidget):
         controller.selection_changed.connect(self._on_selection_changed)
         controller.drawing_changed.connect(self._on_drawing_changed)
         controller.channel("here").answered.connect(self._on_here_answered)
+        controller.channel("image").answered.connect(self._on_image_answered)
         self._feed.shown.connect(self._on_plane_shown)
         self._map.touched.connect(self._on_touched)
         self._map.picked.connect(self._on_picked)
@@ -130,10 +132,11 @@ class LatentMapPanel(QWidget):
         self._is_following = True
         self._tools.set_latent_dim(self._latent.latent_dim)
         self._tools.set_has_prior(self._has_prior)
+        self._find.set_has_prior(self._has_prior)
         self._tools.mean_draw.set_drawing(controller.is_drawing)
         self._map.set_aspect_locked(not self._latent.is_line)
         self._map.set_thumbnail(None)
-        self._map.plane.set_image(None, (0.0, 1.0, 0.0, 1.0), 0)
+        self._clear_plane()
         self._feed.forget()
         self._show_axes()
         self._on_codes_changed(controller.codes)
@@ -165,7 +168,7 @@ class LatentMapPanel(QWidget):
         self._latent.set_codes(codes, selection.code)
         self._map.set_points(self._latent.points, self._labels_of(codes))
         self._empty.setVisible(codes is None)
-        self._show_state(codes)
+        self._show_state()
         self._show_candidates(codes)
         self._on_selection_changed(selection)
         self._follow()
@@ -195,10 +198,17 @@ class LatentMapPanel(QWidget):
         if self._tools.is_on("picture"):
             self._map.set_thumbnail(image_to_qimage(answer.images[0]))
 
+    @Slot(object)
+    def _on_image_answered(self, answer: Encoded) -> None:
+        self._latent.set_encoded(answer)
+        self._on_selection_changed(self._controller.selection)
+
     @Slot(object, object, int)
     def _on_plane_shown(self, image: QImage, grid: PlaneGrid, step: int) -> None:
         tile_px = min(image.width() // grid.nx, image.height() // grid.ny)
         self._map.plane.set_image(image, grid.extent, tile_px, is_strip=self._latent.is_line)
+        self._plane_step = step
+        self._show_state()
 
     # ---- what the person does -------------------------------------------------------------------------------------
 
@@ -243,7 +253,7 @@ class LatentMapPanel(QWidget):
     def _on_axes_chosen(self, axes: tuple[int, int] | Literal["pca"]) -> None:
         self._latent.set_axes(axes, self._controller.selection.code)
         self._show_axes()
-        self._map.plane.set_image(None, (0.0, 1.0, 0.0, 1.0), 0)
+        self._clear_plane()
         self._map.set_points(self._latent.points, self._labels_of(self._controller.codes))
         self._on_selection_changed(self._controller.selection)
         self.reset_view()
@@ -254,6 +264,7 @@ class LatentMapPanel(QWidget):
         self._map.cloud.setVisible(self._tools.is_on("points"))
         self._feed.is_on = self._tools.is_on("plane")
         self._map.plane.setVisible(self._feed.is_on)
+        self._show_state()
         if not self._tools.is_on("picture"):
             self._map.set_thumbnail(None)
         self._on_selection_changed(self._controller.selection)
@@ -308,15 +319,19 @@ class LatentMapPanel(QWidget):
         shown = names[:1] if self._latent.is_line else names
         self._fields.set_names(shown, [self.tr("Look at this coordinate: {name}.").format(name=n) for n in shown])
 
-    def _show_state(self, codes: CodesSnapshot | None) -> None:
-        if codes is None:
-            self._state.setText("")
-            return
-        count = f"{len(codes.indices):,}"
-        words = self.tr("{n} images") if codes.is_complete else self.tr("a sample of {n} images")
-        self._state.setText(
-            self.tr("{images} · step {step}").format(images=words.format(n=count), step=f"{codes.step:,}")
-        )
+    def _clear_plane(self) -> None:
+        self._map.plane.set_image(None, (0.0, 1.0, 0.0, 1.0), 0)
+        self._plane_step = None
+        self._show_state()
+
+    def _show_state(self) -> None:
+        codes, parts = self._latent.codes, []
+        if codes is not None:
+            words = self.tr("{n} images") if codes.is_complete else self.tr("a sample of {n} images")
+            parts = [words.format(n=f"{len(codes.indices):,}"), self.tr("step {step}").format(step=f"{codes.step:,}")]
+        if self._feed.is_on and self._plane_step is not None and (codes is None or codes.step != self._plane_step):
+            parts.append(self.tr("plane of step {step}").format(step=f"{self._plane_step:,}"))
+        self._state.setText(" · ".join(parts))
 
     def _show_candidates(self, codes: CodesSnapshot | None) -> None:
         data = self._controller.data

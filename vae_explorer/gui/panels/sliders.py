@@ -65,10 +65,10 @@ class SlidersPanel(QWidget):
         self._stack.addWidget(body)
 
     def _make_bar(self) -> QHBoxLayout:
-        to_zero = QPushButton(self.tr("All to 0"))
-        to_zero.setObjectName("sliders_zero")
-        to_zero.setToolTip(self.tr("Look at the middle of the prior."))
-        to_zero.clicked.connect(self._on_zero)
+        self._zero = QPushButton(self.tr("All to 0"))
+        self._zero.setObjectName("sliders_zero")
+        self._zero.clicked.connect(self._on_zero)
+        self._set_has_prior(True)
         self._back = QPushButton(self.tr("Back to selected"))
         self._back.setObjectName("sliders_back")
         self._back.setToolTip(self.tr("Undo what the sliders did since the code was selected elsewhere."))
@@ -79,11 +79,16 @@ class SlidersPanel(QWidget):
         self._order_note = QLabel()
         bar = QHBoxLayout()
         bar.setSpacing(GRID_PX // 2)
-        for widget in (to_zero, self._back, self._dice):
+        for widget in (self._zero, self._back, self._dice):
             bar.addWidget(widget)
         bar.addStretch(1)
         bar.addWidget(self._order_note)
         return bar
+
+    def _set_has_prior(self, has_prior: bool) -> None:
+        middle = self.tr("Look at the middle of the prior.")
+        zeros = self.tr("Look at the code of zeros, which may lie outside the box of the codes.")
+        self._zero.setToolTip(middle if has_prior else zeros)
 
     def _make_row(self, dim: int) -> LatentSlider:
         row = LatentSlider(dim)
@@ -133,6 +138,7 @@ class SlidersPanel(QWidget):
         self._origin = self._controller.selection
         self._stack.setCurrentIndex(1)
         self._dice.setToolTip(draw_help(self._controller))
+        self._set_has_prior(opened.config.model.kind == "vae")
         self._grid.set_keys(range(latent_dim))
         self._order_note.setText("")
         self._show_rows()

@@ -1,4 +1,4 @@
-"""`EndChooser`: how an end of the path is set: from what is looked at, from an image, or from the prior."""
+"""`EndChooser`: how an end of the path is set: from what is looked at, from an image, or at random."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class EndChooser(QWidget):
     """A row of controls for end 'A' or 'B'.
 
     selected_asked(): take the code that is looked at. image_asked(int): take the code of an image.
-    prior_asked(): draw one from the prior.
+    prior_asked(): draw one from the prior, or what stands in for it (`set_dice_help`).
     """
 
     selected_asked = Signal()
@@ -36,7 +36,8 @@ class EndChooser(QWidget):
         self._image.setAccessibleName(self.tr("image for end {name}").format(name=name))
         self._image.value_changed.connect(self._on_image)
         self._image.returnPressed.connect(self._on_return)
-        self._dice = GlyphButton("dice", self.tr("end {name} from the prior").format(name=name))
+        self._name = name
+        self._dice = GlyphButton("dice", self.tr("Draw end {name} at random.").format(name=name))
         self._dice.setObjectName(f"interpolation_dice_{key}")
         self._dice.clicked.connect(self.prior_asked)
         row = QHBoxLayout(self)
@@ -52,6 +53,7 @@ class EndChooser(QWidget):
     def set_dice_help(self, text: str) -> None:
         """Say where the dice draws from."""
         self._dice.setToolTip(text)
+        self._dice.setAccessibleName(self.tr("end {name}: {text}").format(name=self._name, text=text))
 
     def _on_image(self, index: float) -> None:
         self.image_asked.emit(int(index))

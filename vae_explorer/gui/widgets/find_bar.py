@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,7 +56,7 @@ class FindBar(QWidget):
         self._labels: NDArray[np.int64] | None = None
         self._current: int | None = None
         self._ranked: tuple[int, bool] | None = None
-        row = QHBoxLayout(self)
+        self._row = row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(GRID_PX // 2)
         row.addWidget(QLabel(self.tr("Image")))
@@ -74,23 +74,35 @@ class FindBar(QWidget):
         row.addWidget(self._class)
         previous = self.tr("The image before, of the chosen class.")
         following = self.tr("The next image of the chosen class.")
-        best = self.tr("The image with the highest ELBO (nats); press again for the next best.")
-        worst = self.tr("The image with the lowest ELBO (nats); press again for the next worst.")
         for text, name, tip, slot in (
             ("‹", "find_previous", previous, self._on_previous),
             ("›", "find_next", following, self._on_next),
-            (self.tr("Best"), "find_best", best, self._on_best),
-            (self.tr("Worst"), "find_worst", worst, self._on_worst),
         ):
-            button = QToolButton()
-            button.setText(text)
-            button.setObjectName(name)
-            button.setToolTip(tip)
-            button.setAccessibleName(tip)
-            button.clicked.connect(slot)
-            row.addWidget(button)
+            _say_what_it_does(self._add_button(text, name, slot), tip)
+        self._best = self._add_button(self.tr("Best"), "find_best", self._on_best)
+        self._worst = self._add_button(self.tr("Worst"), "find_worst", self._on_worst)
+        self.set_has_prior(True)
         self.set_classes((), ())
         self.setEnabled(False)
+
+    def _add_button(self, text: str, name: str, slot: Callable[[], None]) -> QToolButton:
+        button = QToolButton()
+        button.setText(text)
+        button.setObjectName(name)
+        button.clicked.connect(slot)
+        self._row.addWidget(button)
+        return button
+
+    def set_has_prior(self, has_prior: bool) -> None:
+        """Say what best and worst go by: the ELBO, or the reconstruction loss of an autoencoder, which has none."""
+        if has_prior:
+            best, worst = self.tr("highest ELBO"), self.tr("lowest ELBO")
+        else:
+            best, worst = self.tr("lowest reconstruction loss"), self.tr("highest reconstruction loss")
+        next_best = self.tr("The image with the {figure} (nats); press again for the next best.")
+        next_worst = self.tr("The image with the {figure} (nats); press again for the next worst.")
+        _say_what_it_does(self._best, next_best.format(figure=best))
+        _say_what_it_does(self._worst, next_worst.format(figure=worst))
 
     def set_classes(self, labels: Sequence[int], names: Sequence[str]) -> None:
         """Offer these classes; the box hides when there are none."""
@@ -146,3 +158,8 @@ class FindBar(QWidget):
         found = next_by_score(*self._among(), self._current if is_again else None, is_best=is_best)
         self._ranked = None if found is None else (found, is_best)
         self._take(found)
+
+
+def _say_what_it_does(button: QToolButton, tip: str) -> None:
+    button.setToolTip(tip)
+    button.setAccessibleName(tip)

@@ -77,12 +77,13 @@ class GalleryForm(QWidget):
         self._kind = _combo("gallery_what", self.tr("What the picture shows."))
         for kind, text in (
             ("manifold", self.tr("Manifold")),
-            ("samples", self.tr("Samples of the prior")),
+            ("samples", ""),
             ("reconstructions", self.tr("Reconstructions")),
             ("traversal", self.tr("Traversals")),
             ("interpolation", self.tr("Interpolation")),
         ):
             self._kind.addItem(text, kind)
+        self.set_has_prior(True)
         self._rows = _whole("gallery_rows", 12, 1, MOST_TILES, self.tr("Rows of tiles (pairs for reconstructions)."))
         self._cols = _whole("gallery_cols", 12, 1, MOST_TILES, self.tr("Tiles a row."))
         self._gap = _whole("gallery_gap", 2, 0, 64, self.tr("Pixels between the tiles."))
@@ -190,6 +191,11 @@ class GalleryForm(QWidget):
                 box.addItem(latent_name(dim), dim)
             box.blockSignals(was_blocked)
         self._show_relevant()
+
+    def set_has_prior(self, has_prior: bool) -> None:
+        """Say what samples are drawn from: the prior, or the box of an autoencoder's codes."""
+        text = self.tr("Samples of the prior") if has_prior else self.tr("Samples of the box of its codes")
+        self._kind.setItemText(self._kind.findData("samples"), text)
 
     def set_splits(self, names: Sequence[tuple[str, str | None]]) -> None:
         """Offer splits as (label, name); None is the held-out one."""

@@ -73,6 +73,7 @@ class LatentSlider(QWidget):
         self.field = NumberField(0.0, step=0.1)
         self.field.setObjectName(f"slider_field_{dim}")
         self.field.setAccessibleName(name)
+        self.field.set_help(self.tr("{name}; also numbers beyond the slider.").format(name=latent_name(dim)))
         self.field.setFixedWidth(8 * GRID_PX)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)

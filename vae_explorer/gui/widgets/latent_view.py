@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vae_explorer.engine.messages import CodesSnapshot
+from vae_explorer.engine.messages import CodesSnapshot, Encoded
 from vae_explorer.gui.selection import Selection
 from vae_explorer.gui.widgets.map_layers import Overlay
 from vae_explorer.latent.geometry import posterior_ellipse
@@ -35,9 +35,15 @@ class LatentView:
         self.latent_dim = latent_dim
         self._axes: Axes | Literal["pca"] = (0, 1) if axes is None else axes
         self._codes: CodesSnapshot | None = None
+        self._encoded: Encoded | None = None
         self.basis: Basis = self._first_basis(np.zeros(latent_dim))
         self.points: Points = np.zeros((0, 2), dtype=np.float32)
         """Map coordinates (n, 2) of the newest snapshot's codes."""
+
+    @property
+    def codes(self) -> CodesSnapshot | None:
+        """The newest snapshot."""
+        return self._codes
 
     @property
     def is_line(self) -> bool:
@@ -67,6 +73,10 @@ class LatentView:
         if self._axes == "pca" and codes is not None and not self.is_line:
             self.basis = pca_basis(codes.loc, np.asarray(through), self.basis if self.basis.kind == "pca" else None)
         self._project()
+
+    def set_encoded(self, answer: Encoded) -> None:
+        """Take q(z|x) of a selected image, for one that the snapshot has not."""
+        self._encoded = answer if answer.loc.shape[1] == self.latent_dim else None
 
     def set_through(self, code: ArrayLike) -> None:
         """Move the plane through another code (d,); the points stay where they are."""
@@ -149,19 +159,23 @@ class LatentView:
         return float(np.median(finite)) if len(finite) else 0.0
 
     def _ellipses(self, image: int | None) -> tuple[Points, ...]:
-        codes = self._codes
-        if image is None or codes is None:
+        if image is None:
             return ()
-        place = int(np.searchsorted(codes.indices, image))
-        if place >= len(codes.indices) or codes.indices[place] != image or not codes.scale[place].any():
+        sources: tuple[CodesSnapshot | Encoded | None, ...] = (self._codes, self._encoded)
+        for known in sources:
+            places = np.flatnonzero(known.indices == image) if known is not None else np.zeros(0, dtype=np.intp)
+            if known is not None and len(places):
+                return self._ellipses_of(known, int(places[0]))
+        return ()
+
+    def _ellipses_of(self, known: CodesSnapshot | Encoded, place: int) -> tuple[Points, ...]:
+        loc, scale = known.loc[place], known.scale[place]
+        if not scale.any():
             return ()
-        outlines = [
-            posterior_ellipse(codes.loc[place], codes.scale[place], self.basis, n_sigma).astype(np.float32)
-            for n_sigma in (1.0, 2.0)
-        ]
+        outlines = [posterior_ellipse(loc, scale, self.basis, n_sigma).astype(np.float32) for n_sigma in (1.0, 2.0)]
         if self.is_line:
             for outline in outlines:
-                outline[:, 1] = self.points[place, 1]
+                outline[:, 1] = (known.elbo if known.kl_per_dim is not None else -known.distortion)[place]
         return tuple(outlines)
 
     def _rings(self) -> tuple[Points, ...]:

@@ -25,6 +25,7 @@ class TaskBar(QWidget):
         self._cancel = QToolButton()
         self._cancel.setObjectName(f"{name}_cancel")
         self._cancel.setText(self.tr("Cancel"))
+        self._cancel.setToolTip(self.tr("End what is under way; nothing is left half written."))
         self._cancel.setAutoRaise(True)
         self._cancel.clicked.connect(self.cancelled)
         row = QHBoxLayout(self)

@@ -156,6 +156,88 @@ def test_train_waits_for_the_images_of_the_form(open_fake_run: Callable[..., Fak
     assert notices[0][1] == "warning"
 
 
+def test_other_images_do_not_end_a_running_training(open_fake_run: Callable[..., FakeController]) -> None:
+    controller, other = open_fake_run(), make_data(20)
+    before = controller.data
+    controller.handle(make_status(m.EngineState.RUNNING))
+    controller.set_draft(controller.config.with_values({"data.name": "shapes"}))
+    controller.offer_images(controller.draft.data, other)
+    assert controller.sent == []
+    assert controller.data is before
+    controller.press_train()
+    new, start = controller.take()
+    assert isinstance(new, m.NewRun)
+    assert (new.data is other, new.config.data.name, start) == (True, "shapes", m.Start())
+
+
+def test_other_images_are_shown_at_once_while_nothing_trains(open_fake_run: Callable[..., FakeController]) -> None:
+    controller, other = open_fake_run(), make_data(20)
+    controller.set_draft(controller.config.with_values({"data.name": "shapes"}))
+    controller.offer_images(controller.draft.data, other)
+    (new,) = controller.take()
+    assert isinstance(new, m.NewRun)
+    assert new.data is other
+
+
+def test_images_that_the_form_does_not_want_any_more_are_let_go(open_fake_run: Callable[..., FakeController]) -> None:
+    controller = open_fake_run()
+    controller.set_draft(controller.config)
+    controller.offer_images(controller.config.with_values({"data.name": "shapes"}).data, make_data(20))
+    assert controller.sent == []
+    assert controller.draft == controller.config
+
+
+def test_binarising_is_no_reason_to_read_images_again(open_fake_run: Callable[..., FakeController]) -> None:
+    controller = open_fake_run()
+    controller.set_draft(controller.config.with_values({"data.binarize": "dynamic"}))
+    controller.press_train()
+    new, start = controller.take()
+    assert isinstance(new, m.NewRun)
+    assert (new.data is controller.data, new.config.data.binarize, start) == (True, "dynamic", m.Start())
+
+
+def test_a_model_that_does_not_fit_its_images_can_be_corrected(
+    open_fake_run: Callable[..., FakeController], expected_logs: list[str]
+) -> None:
+    expected_logs.append("engine failed during NewRun")
+    controller, other = open_fake_run(), make_data(20)
+    controller.set_draft(controller.config.with_values({"data.name": "shapes", "model.network": "conv"}))
+    controller.offer_images(controller.draft.data, other)
+    controller.handle(m.EngineFailed("too small", "trace", "NewRun"))
+    controller.set_draft(controller.draft.with_values({"model.network": "mlp"}))
+    controller.take()
+    controller.press_train()
+    new, _ = controller.take()
+    assert isinstance(new, m.NewRun)
+    assert new.data is other
+
+
+def test_reset_takes_the_open_runs_settings_and_leaves_the_form(open_fake_run: Callable[..., FakeController]) -> None:
+    controller = open_fake_run()
+    edited = controller.config.with_values({"objective.beta": 4.0})
+    controller.set_draft(edited)
+    controller.reset()
+    (new,) = controller.take()
+    assert isinstance(new, m.NewRun)
+    assert new.config == controller.config
+    assert controller.draft == edited
+    assert controller.is_draft_new
+
+
+def test_a_run_whose_images_have_moved_knows_their_new_place(fake_controller: FakeController) -> None:
+    event = make_opened()
+    located = event.config.with_values({"data.name": "/new/place"})
+    fake_controller.open_run(event.run_path, located, make_data())
+    fake_controller.handle(event)
+    assert fake_controller.config == located == fake_controller.opened.config
+    assert not fake_controller.is_draft_new
+    fake_controller.take()
+    fake_controller.reset()
+    (new,) = fake_controller.take()
+    assert isinstance(new, m.NewRun)
+    assert new.config.data.name == "/new/place"
+
+
 def test_a_stored_run_is_not_opened_twice(fake_controller: FakeController) -> None:
     data, event = make_data(), make_opened(step=100)
     opened = _seen(fake_controller.run_opened)

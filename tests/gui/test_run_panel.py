@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QComboBox, QLabel, QProgressBar, QPushButton
+from PySide6.QtWidgets import QComboBox, QLabel, QProgressBar, QPushButton, QToolButton
 
 from tests.gui.conftest import FakeController, make_opened, make_status
 from vae_explorer.config import DataConfig
@@ -87,6 +87,23 @@ def test_another_data_set_is_asked_for(qtbot, panel: RunPanel) -> None:
     assert caught.args == [DataConfig(name="shapes")]
 
 
+def test_binarising_asks_for_no_images(qtbot, panel: RunPanel) -> None:
+    box = panel.findChild(QComboBox, "data.binarize")
+    assert box is not None
+    with qtbot.assertNotEmitted(panel.data_requested):
+        box.setCurrentIndex(box.findData("dynamic"))
+    assert controller_of(panel).draft.data.binarize == "dynamic"
+    assert button(panel, "train").text() == "Train new run"
+
+
+def test_sections_say_what_they_do(panel: RunPanel) -> None:
+    for section in ("data", "model", "objective", "train"):
+        header = panel.findChild(QToolButton, f"section_{section}")
+        assert header is not None
+        # Without one of its own, Qt shows the text.
+        assert header.toolTip() not in ("", header.text())
+
+
 def test_a_preset_fills_the_form(qtbot, panel: RunPanel) -> None:
     box = panel.findChild(QComboBox, "preset")
     assert box is not None
@@ -117,6 +134,7 @@ def test_the_scale_floor_is_said(panel: RunPanel) -> None:
 def test_buttons_follow_the_state(panel: RunPanel) -> None:
     controller_of(panel).handle(make_status(m.EngineState.RUNNING))
     assert not button(panel, "train").isEnabled()
+    assert button(panel, "train").text() == "Training ..."
     assert button(panel, "pause").isEnabled()
     controller_of(panel).handle(make_status(m.EngineState.PAUSED))
     assert button(panel, "train").isEnabled()

@@ -8,15 +8,18 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from conftest import close_window
+from fakes import make_data
+from PIL import Image
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent, QPalette
-from PySide6.QtWidgets import QApplication, QDialog, QFileDialog, QLabel, QToolButton, QWidget
+from PySide6.QtWidgets import QApplication, QComboBox, QDialog, QFileDialog, QLabel, QLineEdit, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
-from vae_explorer.config import RunConfig
+from vae_explorer.config import DataConfig, RunConfig
 from vae_explorer.data.catalog import open_data
 from vae_explorer.engine.headless import train_headless
 from vae_explorer.engine.messages import EngineState, SetLive
@@ -205,13 +208,18 @@ def test_the_first_paint_shows_a_stored_run_without_torch(qtbot: QtBot, engine_w
 # ---- files ----------------------------------------------------------------------------------------------------------
 
 
+def train_on_array(path: Path, run_path: Path) -> None:
+    """Write noise images to `path` and train a run of five steps on them."""
+    np.save(path, np.random.default_rng(0).integers(0, 256, (40, 8, 8), dtype=np.uint8))
+    config = RunConfig().with_values({"data.name": str(path), "train.steps": 5, "train.device": "cpu"})
+    train_headless(config=config, data=open_data(config.data), run_path=run_path)
+
+
 def test_a_run_whose_images_have_moved_asks_where_they_are(
     qtbot: QtBot, engine_window: Explorer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before, after = tmp_path / "before.npy", tmp_path / "after.npy"
-    np.save(before, np.random.default_rng(0).integers(0, 256, (40, 8, 8), dtype=np.uint8))
-    config = RunConfig().with_values({"data.name": str(before), "train.steps": 5, "train.device": "cpu"})
-    train_headless(config=config, data=open_data(config.data), run_path=tmp_path / "run")
+    train_on_array(before, tmp_path / "run")
     before.rename(after)
     window = engine_window.window
     window.show()
@@ -223,8 +231,91 @@ def test_a_run_whose_images_have_moved_asks_where_they_are(
     assert button.isVisible()
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
     wait_for(qtbot, engine_window, EngineState.FINISHED, EngineState.PAUSED)
-    assert engine_window.controller.opened.run_path == tmp_path / "run"
+    controller = engine_window.controller
+    assert controller.opened.run_path == tmp_path / "run"
     assert window.notices.message == ""
+    assert controller.config.data.name == str(after)
+    assert not controller.is_draft_new
+    open_digits(qtbot, engine_window)
+    window.files.open_run(tmp_path / "run")
+    qtbot.waitUntil(lambda: controller.opened.run_path == tmp_path / "run", timeout=LONG_MS)
+    assert controller.config.data.name == str(after), "the place is remembered"
+
+
+def test_a_run_and_a_place_open_the_run_with_its_images_there(
+    qtbot: QtBot, engine_window: Explorer, tmp_path: Path
+) -> None:
+    before, after = tmp_path / "before.npy", tmp_path / "after.npy"
+    train_on_array(before, tmp_path / "run")
+    before.rename(after)
+    engine_window.open(run=tmp_path / "run", dataset=str(after))
+    wait_for(qtbot, engine_window, EngineState.FINISHED, EngineState.PAUSED)
+    assert engine_window.controller.opened.run_path == tmp_path / "run"
+    assert engine_window.controller.config.data.name == str(after)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "start"),
+    [
+        ("/gone/train-images-idx3-ubyte", "file", "/gone/train-images-idx3-ubyte"),
+        ("/gone/images.npz", "file", "/gone/images.npz"),
+        ("/gone/pictures", "folder", "/gone/pictures"),
+        ("mnist", "folder", "DATA"),
+    ],
+)
+def test_moved_images_are_looked_for_as_what_they_were(
+    engine_window: Explorer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, kind: str, start: str
+) -> None:
+    asked: list[tuple[str, str]] = []
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *args: asked.append(("file", args[2])) or ("", ""))
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *args: asked.append(("folder", args[2])) or "")
+    config = RunConfig().with_values({"data.name": name})
+    folder = RunFolder.create(tmp_path / "run", config=config, data=make_data(), device="cpu")
+    engine_window.window.files.locate_images(folder)
+    assert asked == [(kind, str(tmp_path / "data") if start == "DATA" else start)]
+
+
+def test_another_data_set_leaves_a_running_training_alone(qtbot: QtBot, engine_window: Explorer) -> None:
+    open_digits(qtbot, engine_window)
+    controller, window = engine_window.controller, engine_window.window
+    controller.train(until_step=10_000_000)
+    wait_for(qtbot, engine_window, EngineState.RUNNING)
+    run, digits = controller.opened, controller.data
+    box = window.findChild(QComboBox, "data.name")
+    box.activated.emit(box.findData("shapes"))
+    qtbot.waitUntil(lambda: "Train new run" in window.notices.message, timeout=LONG_MS)
+    assert controller.status.state is EngineState.RUNNING
+    assert (controller.opened, controller.data) == (run, digits)
+    assert controller.draft.data.name == "shapes"
+    box.activated.emit(box.findData("digits"))
+    assert not engine_window.loader.is_busy, "the images of the open run are there already"
+    assert not controller.is_draft_new
+    box.activated.emit(box.findData("shapes"))
+    assert not engine_window.loader.is_busy
+    controller.press_train()
+    qtbot.waitUntil(lambda: controller.data is not digits, timeout=LONG_MS)
+    assert controller.config.data.name == "shapes"
+
+
+def test_the_open_dialog_keeps_the_form_and_takes_a_bare_name_for_a_path(
+    qtbot: QtBot, engine_window: Explorer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pictures").mkdir()
+    for k in range(3):
+        Image.fromarray(np.full((8, 8), 80 * k, np.uint8)).save(tmp_path / "pictures" / f"{k}.png")
+    before = RunConfig().with_values({"data.binarize": "dynamic", "data.train_on": "all"}).data
+    dialog = OpenDataDialog(engine_window.loader, before, "", engine_window.window)
+    accepted: list[DataConfig] = []
+    dialog.accepted_config.connect(accepted.append)
+    dialog.show()
+    field = dialog.findChild(QLineEdit, "data_path")
+    qtbot.keyClicks(field, "pictures")
+    field.editingFinished.emit()
+    load = dialog.findChild(QWidget, "load")
+    qtbot.waitUntil(load.isEnabled, timeout=LONG_MS)
+    load.click()
+    assert accepted == [msgspec.structs.replace(before, name=str(tmp_path / "pictures"))]
 
 
 def test_data_that_cannot_be_read_is_a_notice_and_the_form_goes_back(qtbot: QtBot, engine_window: Explorer) -> None:

@@ -59,12 +59,12 @@ class Explorer(QObject):
         self.loader.idle.connect(self._close_when_over)
 
     def open(self, run: Path | None = None, dataset: str | None = None) -> None:
-        """Open a run folder, or images for a new run, or (with neither) the bundled demo run."""
+        """Open a run folder (with its images at `dataset`), images for a new run, or the bundled demo run."""
         files = self.window.files
-        if dataset is not None:
+        if run is not None:
+            files.open_run(run, dataset)
+        elif dataset is not None:
             files.load_data(msgspec.structs.replace(self.controller.draft.data, name=dataset))
-        elif run is not None:
-            files.open_run(run)
         else:
             self._open_demo()
 
@@ -109,7 +109,7 @@ class Explorer(QObject):
 
 
 def run_window(run: Path | None = None, dataset: str | None = None) -> int:
-    """Open the window on a run, on a data set, or on the demo run; returns the exit code once it is closed."""
+    """Open the window on a run (its images at `dataset`), a data set, or the demo run; returns the exit code."""
     app = cast(QApplication, QApplication.instance() or QApplication(sys.argv[:1]))
     app.setApplicationName("vae-explorer")
     app.setApplicationVersion(__version__)

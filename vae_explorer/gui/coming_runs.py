@@ -41,11 +41,11 @@ class ComingRuns:
                 run.has_failed = True
                 break
 
-    def take(self, path: Path) -> ImageData | None:
-        """Return the images of the run that has opened; what was asked for before it will not come any more."""
+    def take(self, path: Path) -> ComingRun | None:
+        """Return what was asked for as the run that has opened; what was asked for before will not come any more."""
         places = [place for place, run in enumerate(self._runs) if run.path == path]
         if not places:
             return None
-        data = self._runs[places[-1]].data
+        run = self._runs[places[-1]]
         del self._runs[: places[-1] + 1]
-        return data
+        return run

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+import msgspec
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PySide6.QtCore import QObject, Signal, Slot
@@ -19,6 +20,7 @@ from vae_explorer.engine import messages as m
 from vae_explorer.export.recipe import Recipe
 from vae_explorer.gui.channel import Channel
 from vae_explorer.gui.coming_runs import ComingRuns
+from vae_explorer.gui.data_loader import is_same_reading
 from vae_explorer.gui.selection import Selection, SelectionHistory, initial_selection
 
 log = logging.getLogger(__name__)
@@ -33,8 +35,9 @@ class ModelController(QObject):
     """Owns what the window knows of the model. Everything runs in the GUI thread; `send` puts into the mailbox.
 
     Attributes (read-only for panels): config (of the open run), draft (what the form holds for the next run), data
-    (images of the open run), status, opened, codes (newest snapshot), selection, is_drawing. `data`, `opened`,
-    `codes` and `selection` always belong to one run: they change together when the engine has opened another.
+    (images of the open run), draft_images (the newest that were read, and how; a new run may be made of them), status,
+    opened, codes (newest snapshot), selection, is_drawing. `data`, `opened`, `codes` and `selection` always belong to
+    one run: they change together when the engine has opened another.
 
     Signals, emitted on real change only:
       status_changed(RunStatus)   run_opened(RunOpened)   data_changed(ImageData)   draft_changed(RunConfig)
@@ -75,6 +78,7 @@ class ModelController(QObject):
         self._stored: m.RunOpened | None = None
         self.config: RunConfig | None = None
         self.draft = RunConfig()
+        self.draft_images: tuple[DataConfig, ImageData] | None = None
         self.data: ImageData | None = None
         self.status: m.RunStatus | None = None
         self.opened: m.RunOpened | None = None
@@ -129,15 +133,47 @@ class ModelController(QObject):
             self.data, self.codes = data, None
             self.data_changed.emit(data)
 
+    def images_for(self, config: DataConfig) -> ImageData | None:
+        """Return the images of a configuration where they were read already, else None."""
+        if self.draft_images is not None and is_same_reading(self.draft_images[0], config):
+            return self.draft_images[1]
+        is_of_open_run = self.config is not None and is_same_reading(self.config.data, config)
+        # The images of the open run leave with it.
+        return self.data if is_of_open_run and self._coming.newest is None else None
+
+    def offer_images(self, config: DataConfig, data: ImageData) -> None:
+        """Take images that were read for the form: shown at once as an untrained run, unless a training runs.
+
+        That one is never ended by a choice in the form: the images are then kept until `press_train` or `new_run`.
+        """
+        if data is self._newest_data or not is_same_reading(config, self.draft.data):
+            return  # nothing new, or the form has moved on while they were read
+        if self.status is not None and self.status.state is m.EngineState.RUNNING:
+            self.draft_images = (config, data)
+            text = self.tr("{title} is read. The training goes on; Train new run ends it and begins with these images.")
+            self.noticed.emit(text.format(title=data.provenance.title), "info")
+        else:
+            self.new_run(self.draft, data)
+
+    @property
+    def _newest_data(self) -> ImageData | None:
+        newest = self._coming.newest
+        return newest.data if newest is not None else self.data
+
     def new_run(self, config: RunConfig, data: ImageData) -> None:
         """Build an untrained model; its folder is made when training starts."""
+        self.draft_images = (config.data, data)
+        self.set_draft(config)
+        self._begin(config, data)
+
+    def _begin(self, config: RunConfig, data: ImageData) -> None:
         path = self._new_run_path(config, data)
         self._coming.add(path, config, data)
-        self.set_draft(config)
         self._send(m.NewRun(config, data, path))
 
     def open_run(self, path: Path, config: RunConfig, data: ImageData) -> None:
-        """Open a run folder whose configuration and data were read already."""
+        """Open a run folder whose images were read already; its configuration, with the place they were read from."""
+        self.draft_images = (config.data, data)
         self._coming.add(path, config, data)
         self.set_draft(config)
         self._send(m.OpenRun(path, data, self._new_run_path(config, data)))
@@ -165,12 +201,11 @@ class ModelController(QObject):
 
     def press_train(self) -> None:
         """What the Train button does: go on with the open run, or begin a new one where `is_draft_new`."""
-        newest = self._coming.newest
-        data = newest.data if newest is not None else self.data
-        if data is None:
+        data = self.images_for(self.draft.data)
+        if data is None and self.data is None:
             self.noticed.emit(self.tr("There are no images yet; open a data set first."), "warning")
             return
-        if self.data_config is not None and self.draft.data != self.data_config:
+        if data is None:
             self.noticed.emit(
                 self.tr("The images of the form are not loaded yet; wait for them, then train."), "warning"
             )
@@ -196,9 +231,9 @@ class ModelController(QObject):
         self._send(m.Stop())
 
     def reset(self) -> None:
-        """Start over: the open run's configuration with untrained weights, in a folder of its own."""
+        """Start over: the open run's settings with new weights, in a folder of its own; the form keeps its edits."""
         if self.config is not None and self.data is not None:
-            self.new_run(self.config, self.data)
+            self._begin(self.config, self.data)
 
     def set_live(self, name: Literal["learning_rate", "beta"], value: float) -> None:
         """Change beta or the learning rate of the open run."""
@@ -334,12 +369,15 @@ class ModelController(QObject):
         self.engine_reported.emit(event)
 
     def _on_run_opened(self, event: m.RunOpened) -> None:
-        data = self._coming.take(event.run_path)
+        coming = self._coming.take(event.run_path)
+        if coming is not None:
+            # The folder still names the place that images have moved away from.
+            event = replace(event, config=msgspec.structs.replace(event.config, data=coming.config.data))
         stored, self._stored = self._stored, None
         if stored is not None and (stored.run_path, stored.step) == (event.run_path, event.step):
             self.opened = event
         else:
-            self._open(event, data)
+            self._open(event, coming.data if coming is not None else None)
         for note in event.notes:
             self.noticed.emit(note, "info")
 

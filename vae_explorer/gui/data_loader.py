@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from PySide6.QtCore import QObject, QThread, Signal, Slot
 
-from vae_explorer.config import DataConfig
+from vae_explorer.config import DataConfig, RunConfig
 from vae_explorer.data.catalog import open_data, preview_data
 from vae_explorer.data.image_data import ImageData
 from vae_explorer.errors import CancelledError, VaeExplorerError
@@ -28,18 +29,31 @@ Work = Callable[[Report, Callable[[], bool]], Any]
 
 @dataclass(frozen=True)
 class LoadedRun:
-    """A run folder and its images, read and not yet opened by the engine."""
+    """A run folder and its images, read and not yet opened by the engine.
+
+    config: of the folder, but with the place that the images were read from.
+    """
 
     folder: RunFolder
+    config: RunConfig
     data: ImageData
 
 
 @dataclass(frozen=True)
 class RunWithoutImages:
-    """A run folder whose images are not where they were, or are others now; `message` says which."""
+    """A run folder whose images are not where they were, or are others now; `message` says which.
+
+    place: where they were looked for, None: where the folder says.
+    """
 
     folder: RunFolder
     message: str
+    place: str | None
+
+
+def is_same_reading(a: DataConfig, b: DataConfig) -> bool:
+    """Whether both say the same images and splits: binarising is no part of reading, the model does it."""
+    return msgspec.structs.replace(a, binarize=b.binarize) == b
 
 
 def read_run(
@@ -60,7 +74,7 @@ def read_images(
     config = folder.config if place is None else folder.config.with_values({"data.name": place})
     data = open_data(config.data, progress=progress, is_cancelled=is_cancelled)
     folder.check_data(data)
-    return LoadedRun(folder, data)
+    return LoadedRun(folder, config, data)
 
 
 class DataLoader(QObject):
@@ -126,7 +140,7 @@ class DataLoader(QObject):
             except CancelledError:
                 raise
             except VaeExplorerError as error:
-                return RunWithoutImages(folder, str(error))
+                return RunWithoutImages(folder, str(error), place)
 
         def on_done(run: LoadedRun | RunWithoutImages) -> None:
             (self.run_loaded if isinstance(run, LoadedRun) else self.images_missing).emit(run)

@@ -6,12 +6,15 @@ from functools import partial
 from pathlib import Path
 
 import msgspec
-from PySide6.QtCore import QObject, QStandardPaths, QUrl, Slot
+from PySide6.QtCore import QObject, QSettings, QStandardPaths, QUrl, Slot
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
 
 from vae_explorer.config import DataConfig
+from vae_explorer.data.catalog import is_path
+from vae_explorer.data.idx_sets import is_idx_name
 from vae_explorer.data.image_data import ImageData
+from vae_explorer.data.known_sets import datasets_dir
 from vae_explorer.engine.messages import JobDone, JobFailed
 from vae_explorer.errors import VaeExplorerError
 from vae_explorer.export.recipe import Recipe
@@ -41,11 +44,15 @@ class FileCommands(QObject):
         *,
         notices: NoticeBar,
         tasks: list[TaskBar],
+        settings: QSettings,
     ) -> None:
-        """tasks: where loading and exporting show their progress, in this order."""
+        """tasks: where loading and exporting show their progress, in this order.
+
+        settings: remember where the images of a run were located, for the next time that it is opened."""
         super().__init__(window)
         self._window, self._controller, self._loader, self._notices = window, controller, loader, notices
         self._loading, self._exporting = tasks
+        self._settings = settings
         self._jobs: dict[int, Path] = {}
         loader.loaded.connect(self._on_loaded)
         loader.run_loaded.connect(self.show_run)
@@ -64,18 +71,29 @@ class FileCommands(QObject):
     @Slot()
     def new_run(self) -> None:
         """Build an untrained model from the form, reading its images first where they are not those that are shown."""
-        controller = self._controller
-        if controller.data is not None and controller.draft.data == controller.data_config:
-            controller.new_run(controller.draft, controller.data)
+        draft = self._controller.draft
+        data = self._controller.images_for(draft.data)
+        if data is not None:
+            self._controller.new_run(draft, data)
         else:
-            self.load_data(controller.draft.data)
+            self.load_data(draft.data)
 
     @Slot(object)
     def load_data(self, config: DataConfig) -> None:
-        """Read images, then build an untrained model for them from the form."""
+        """Read images for the form; they are shown as an untrained run at once, or kept while a training runs."""
         self._controller.set_draft(msgspec.structs.replace(self._controller.draft, data=config))
         self._loading.begin(self.tr("Reading {name} ...").format(name=Path(config.name).name))
         self._loader.load(config)
+
+    @Slot(object)
+    def want_data(self, config: DataConfig) -> None:
+        """Read the images that the form names now, unless they are there already."""
+        data = self._controller.images_for(config)
+        if data is None:
+            self.load_data(config)
+        else:
+            self._loader.cancel()
+            self._controller.offer_images(config, data)
 
     @Slot()
     def choose_data(self) -> None:
@@ -84,7 +102,7 @@ class FileCommands(QObject):
 
     def preview_data(self, path: str) -> None:
         """Show the dialog with a preview of the images at a path, before they are loaded."""
-        dialog = OpenDataDialog(self._loader, path, self._window)
+        dialog = OpenDataDialog(self._loader, self._controller.draft.data, path, self._window)
         dialog.accepted_config.connect(self.load_data)
         dialog.show()
 
@@ -96,20 +114,22 @@ class FileCommands(QObject):
             self.open_run(Path(chosen))
 
     @Slot(object)
-    def open_run(self, path: Path) -> None:
-        """Read a run folder and its images, then have the engine open it."""
+    def open_run(self, path: Path, place: str | None = None) -> None:
+        """Read a run folder and its images, from `place` if they have moved, then have the engine open it."""
         self._loading.begin(self.tr("Reading the run {name} ...").format(name=path.name))
-        self._loader.load_run(path)
+        self._loader.load_run(path, place=place)
 
     @Slot(object)
     def show_run(self, run: LoadedRun) -> None:
         """Have the engine open a run that was read; the first one is shown from what it stores meanwhile."""
+        if run.config != run.folder.config:
+            self._settings.setValue(_located_key(run.folder), run.config.data.name)
         if self._controller.opened is None:
             try:
                 show_stored_view(self._controller, run)
             except VaeExplorerError as error:
                 self._notices.notify(str(error), "warning")
-        self._controller.open_run(run.folder.path, run.folder.config, run.data)
+        self._controller.open_run(run.folder.path, run.config, run.data)
 
     def open_path(self, path: Path) -> None:
         """Open whatever was dropped: a run folder, or images."""
@@ -191,7 +211,7 @@ class FileCommands(QObject):
 
     @Slot(object, object)
     def _on_loaded(self, config: DataConfig, data: ImageData) -> None:
-        self._controller.new_run(msgspec.structs.replace(self._controller.draft, data=config), data)
+        self._controller.offer_images(config, data)
         if data.provenance.skipped:
             n, first = len(data.provenance.skipped), data.provenance.skipped[0]
             text = self.tr("{n} files were left out, such as: {first}").format(n=n, first=first)
@@ -204,6 +224,10 @@ class FileCommands(QObject):
 
     @Slot(object)
     def _on_images_missing(self, run: RunWithoutImages) -> None:
+        remembered = self._settings.value(_located_key(run.folder))
+        if run.place is None and isinstance(remembered, str):
+            self.open_run(run.folder.path, remembered)
+            return
         self._restore_draft()
         text = self.tr("The run {name} was not opened: {reason}").format(name=run.folder.name, reason=run.message)
         self._notices.notify(
@@ -212,14 +236,14 @@ class FileCommands(QObject):
 
     def locate_images(self, folder: RunFolder) -> None:
         """Ask where the images of a run lie now, and open it with them."""
-        before, title = folder.config.data.name, self.tr("Locate the images")
-        if Path(before).suffix:
-            chosen, _ = QFileDialog.getOpenFileName(self._window, title, before)
+        name, title = folder.config.data.name, self.tr("Locate the images")
+        start = name if is_path(name) else str(datasets_dir())
+        if is_path(name) and (Path(name).suffix or is_idx_name(Path(name))):
+            chosen, _ = QFileDialog.getOpenFileName(self._window, title, start)
         else:
-            chosen = QFileDialog.getExistingDirectory(self._window, title, before)
+            chosen = QFileDialog.getExistingDirectory(self._window, title, start)
         if chosen:
-            self._loading.begin(self.tr("Reading the run {name} ...").format(name=folder.name))
-            self._loader.load_run(folder.path, place=chosen)
+            self.open_run(folder.path, chosen)
 
     @Slot()
     def _on_load_cancelled(self) -> None:
@@ -233,6 +257,11 @@ class FileCommands(QObject):
 
     def _restore_draft(self) -> None:
         """The form goes back to the images that there are, so that Train does what it shows."""
-        shown = self._controller.data_config
-        if shown is not None:
-            self._controller.set_draft(msgspec.structs.replace(self._controller.draft, data=shown))
+        shown, draft = self._controller.data_config, self._controller.draft
+        if shown is not None and self._controller.images_for(draft.data) is None:
+            self._controller.set_draft(msgspec.structs.replace(draft, data=shown))
+
+
+def _located_key(folder: RunFolder) -> str:
+    """Return the setting that holds where images of this digest were located."""
+    return f"located_images/{folder.data_digest}"

@@ -50,7 +50,9 @@ class MainWindow(QMainWindow):
         self._frame_centre()
         loading, exporting = TaskBar("loading"), TaskBar("exporting")
         self._fill_status_bar(loading, exporting)
-        self.files = FileCommands(self, controller, loader, notices=self.notices, tasks=[loading, exporting])
+        self.files = FileCommands(
+            self, controller, loader, notices=self.notices, tasks=[loading, exporting], settings=settings
+        )
         self.view = ViewCommands(self, self.docks, self.actions_, settings)
         self._connect_actions()
         self._connect_panels()
@@ -110,7 +112,7 @@ class MainWindow(QMainWindow):
 
     def _connect_panels(self) -> None:
         panels, files = self.docks.panels, self.files
-        panels.run.data_requested.connect(files.load_data)
+        panels.run.data_requested.connect(files.want_data)
         panels.run.open_data_dialog_requested.connect(files.choose_data)
         panels.run.open_run_requested.connect(files.choose_run)
         panels.run.reveal_requested.connect(files.reveal)

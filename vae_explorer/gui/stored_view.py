@@ -21,7 +21,7 @@ def show_stored_view(controller: ModelController, run: LoadedRun) -> bool:
     if view is None or not checkpoints or checkpoints[-1].step != view.step:
         return False
     opened = RunOpened(
-        config=run.folder.config, run_path=run.folder.path, step=view.step, is_read_only=run.folder.is_read_only,
+        config=run.config, run_path=run.folder.path, step=view.step, is_read_only=run.folder.is_read_only,
         records=tuple(run.folder.read_records(up_to_step=view.step)), n_parameters=0,
     )  # fmt: skip
     controller.show_stored(opened, run.data)

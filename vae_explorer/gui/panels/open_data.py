@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import msgspec
 import numpy as np
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QImage, QPixmap
@@ -32,11 +35,14 @@ FILE_FILTER = "Images as arrays (*.npy *.npz *.gz *-ubyte *.idx *.idx1 *.idx3);;
 
 
 class OpenDataDialog(QDialog):
-    """Non-modal. accepted_config(DataConfig): the person pressed Load."""
+    """Non-modal. accepted_config(DataConfig): the person pressed Load; what the dialog does not ask is as it was."""
 
     accepted_config = Signal(object)
 
-    def __init__(self, loader: DataLoader, initial_path: str = "", parent: QWidget | None = None) -> None:
+    def __init__(
+        self, loader: DataLoader, data: DataConfig, initial_path: str = "", parent: QWidget | None = None
+    ) -> None:
+        """data: the settings to begin with, their name aside."""
         super().__init__(parent)
         self._loader = loader
         self.setWindowTitle(self.tr("Open data"))
@@ -48,7 +54,7 @@ class OpenDataDialog(QDialog):
         layout.setSpacing(GRID_PX)
         layout.addLayout(self._make_path_row(initial_path))
         self._form = ConfigForm(FORM_KEYS)
-        self._config = RunConfig().with_values({"data.name": initial_path} if initial_path else {})
+        self._config = RunConfig(data=msgspec.structs.replace(data, name=initial_path))
         self._form.set_config(self._config)
         self._form.config_edited.connect(self._on_form_edited)
         layout.addWidget(self._form)
@@ -106,8 +112,13 @@ class OpenDataDialog(QDialog):
             self._on_path_edited()
 
     def _on_path_edited(self) -> None:
-        path = self._path.text().strip()
-        if path and path != self._config.data.name:
+        text = self._path.text().strip()
+        if not text:
+            return
+        # A lone word would be read as the name of a set.
+        path = str(Path(text).expanduser().absolute())
+        self._path.setText(path)
+        if path != self._config.data.name:
             self._config = self._config.with_values({"data.name": path})
             self._form.set_config(self._config)
             self._ask()

@@ -29,6 +29,7 @@ from vae_explorer.data.image_data import ImageData
 from vae_explorer.engine.messages import EngineState, RunOpened, RunStatus
 from vae_explorer.errors import VaeExplorerError
 from vae_explorer.gui.controller import ModelController
+from vae_explorer.gui.data_loader import is_same_reading
 from vae_explorer.gui.theme import GRID_PX
 from vae_explorer.gui.widgets.config_form import ConfigForm
 from vae_explorer.resource_files import preset_names, preset_path
@@ -111,7 +112,9 @@ class RunPanel(QScrollArea):
         self._stop_button = self._button("stop", self.tr("Stop"), self.tr("End the run and save it."))
         self._stop_button.clicked.connect(self._controller.stop)
         self._reset_button = self._button(
-            "reset", self.tr("Reset"), self.tr("New weights from the settings below; the old run stays in its folder.")
+            "reset",
+            self.tr("Reset"),
+            self.tr("New weights with the open run's settings, in a folder of its own; the form stays as it is."),
         )
         self._reset_button.clicked.connect(self._controller.reset)
         grid.addWidget(self._train_button, 0, 0, 1, 2)
@@ -187,6 +190,7 @@ class RunPanel(QScrollArea):
         header.setText(self.tr(SECTION_TITLES[section]))
         header.setObjectName(f"section_{section}")
         header.setCheckable(True)
+        header.setToolTip(self.tr("Show or hide these settings of the next run."))
         header.setAutoRaise(True)
         header.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         header.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -216,7 +220,7 @@ class RunPanel(QScrollArea):
     # ---- what a person does -----------------------------------------------------------------------------------
 
     def _on_form_edited(self, config: RunConfig) -> None:
-        has_other_data = config.data != self._controller.draft.data
+        has_other_data = not is_same_reading(config.data, self._controller.draft.data)
         self._controller.set_draft(config)
         if has_other_data:
             self.data_requested.emit(config.data)
@@ -316,6 +320,8 @@ class RunPanel(QScrollArea):
         self._train_button.setEnabled(not is_running or is_new)
         if is_new:
             self._train_button.setText(self.tr("Train new run"))
+        elif is_running:
+            self._train_button.setText(self.tr("Training ..."))
         elif status and status.step > 0 and can_work:
             self._train_button.setText(self.tr("Resume"))
         else:

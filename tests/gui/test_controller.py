@@ -384,3 +384,13 @@ def test_drawing(fake_controller: FakeController) -> None:
     fake_controller.redraw()
     assert fake_controller.draw_seed != first
     assert seen == [True, True]
+
+
+def test_all_codes_are_not_replaced_by_a_sample_of_the_same_step(fake_controller: FakeController) -> None:
+    whole, newer = make_codes(40, step=100), make_codes(40, step=101)
+    fake_controller.handle(whole)
+    fake_controller.handle(replace(make_codes(10, step=100), is_complete=False))
+    assert fake_controller.codes is whole
+    fake_controller.handle(replace(newer, is_complete=False))
+    assert fake_controller.codes is not None
+    assert fake_controller.codes.step == 101

@@ -352,14 +352,25 @@ class ModelController(QObject):
             case m.RecordsAdded():
                 self.records_added.emit(event.records)
             case m.CodesSnapshot():
-                self.codes = event
-                self.codes_changed.emit(event)
+                self._on_codes(event)
             case m.JobProgress():
                 self.job_progressed.emit(event.job, event.fraction)
             case m.JobDone() | m.JobFailed():
                 self.job_ended.emit(event)
             case m.Notice() | m.EngineFailed():
                 self._on_report(event)
+
+    def _on_codes(self, event: m.CodesSnapshot) -> None:
+        # Paused, the engine sends a sample before all codes; what a stored run shows already is not taken away for it.
+        if (
+            self.codes is not None
+            and self.codes.is_complete
+            and self.codes.step == event.step
+            and not event.is_complete
+        ):
+            return
+        self.codes = event
+        self.codes_changed.emit(event)
 
     def _on_report(self, event: m.Notice | m.EngineFailed) -> None:
         if isinstance(event, m.EngineFailed):

@@ -313,10 +313,10 @@ class InterpolationPanel(QWidget):
     def _show_note(self) -> None:
         parts = []
         if self._strip_step is not None:
-            parts.append(self.tr("Strip: step {step}.").format(step=f"{self._strip_step:,}"))
+            parts.append(self.tr("strip of step {step}").format(step=f"{self._strip_step:,}"))
         if self._strip.share is None:
-            parts.append(self.tr("The selected code is beside this path."))
-        self._note.setText(" ".join(parts))
+            parts.append(self.tr("code beside the path"))
+        self._note.setText(" · ".join(parts))
         self._note.setToolTip(self._note.text())
         self._strip.setToolTip(parts[0] if self._strip_step is not None else "")
 

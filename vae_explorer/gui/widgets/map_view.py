@@ -21,6 +21,8 @@ PICK_RADIUS_PX = 4.0
 """A release this near a point selects its image, and a press that moves no farther is a click."""
 SETTLE_MS = 120
 """The view has settled once it has not moved for so long."""
+OVERLAY_MS = 12
+"""The crosshair is drawn with its picture if that comes so soon: drawn before, it would hold the picture up by 5 ms."""
 STEP_PX, BIG_STEP_PX = 4.0, 40.0
 """How far an arrow key moves the selection, without and with Shift."""
 NARROWEST, WIDEST = 1e-3, 1e4
@@ -70,6 +72,8 @@ class MapView(pg.PlotWidget):
             self._box.addItem(layer, ignoreBounds=True)
         self._settling = QTimer(self, singleShot=True, interval=SETTLE_MS)
         self._settling.timeout.connect(self.view_settled)
+        self._overlay_due = QTimer(self, singleShot=True, interval=OVERLAY_MS, timerType=Qt.TimerType.PreciseTimer)
+        self._overlay_due.timeout.connect(self.over.update)
         self._pressed_at: QPointF | None = None
         self._grabbed: End | None = None
         self._panned_from: QPointF | None = None
@@ -104,10 +108,12 @@ class MapView(pg.PlotWidget):
     def set_overlay(self, overlay: Overlay) -> None:
         """Draw these things over the points."""
         self.over.overlay = overlay
-        self.over.update()
+        if not self._overlay_due.isActive():
+            self._overlay_due.start()
 
     def set_thumbnail(self, image: QImage | None) -> None:
         """Show a picture beside the crosshair, or none."""
+        self._overlay_due.stop()
         self.over.thumbnail = image
         self.over.update()
 

@@ -12,6 +12,8 @@ from vae_explorer.errors import DataError, UsageError
 
 MAX_RECIPE_BYTES = 1_000_000
 MAX_SEED = 2**31 - 1
+MAX_CODE = 1e6
+"""A code's numbers reach no further than this: beyond, a decoder's float32 runs over."""
 
 PictureKind = Literal["manifold", "samples", "reconstructions", "traversal", "interpolation", "codes"]
 
@@ -65,6 +67,10 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
                 raise UsageError(
                     f"--{name}: a code of {len(index)} numbers, this model has {latent_dim} latent dimensions."
                 )
+            # nan is refused too: it compares false with everything
+            if isinstance(index, tuple) and not all(abs(value) <= MAX_CODE for value in index):
+                code = ",".join(f"{value:g}" for value in index)
+                raise UsageError(f"--{name} {code}: expected finite numbers from {-MAX_CODE:,.0f} to {MAX_CODE:,.0f}.")
         for axis in self.axes or ():
             if not 0 <= axis < latent_dim:
                 raise UsageError(f"--axes {axis}: this model has latent dimensions 0 to {latent_dim - 1}.")

@@ -94,17 +94,18 @@ def _picture(tiles: Array, codes: Array, recipe: Recipe, captions: Captions) -> 
 
 
 def _reconstructions(model: FrozenModel, data: ImageData, recipe: Recipe) -> Slices:
-    """`rows` pairs of rows: `cols` images as the model sees them, and below each its reconstruction."""
+    """Up to `rows` pairs of rows, as there are images: `cols` as the model sees them, and below each what it makes."""
     indices = _shown_images(data, recipe)
     loc = model.codes(indices).loc
     made = yield from _decoded(model, loc, recipe)
-    places = recipe.rows * recipe.cols
-    originals = _padded(model.images(indices, seed=recipe.seed), places).reshape(recipe.rows, recipe.cols, *data.shape)
+    rows = -(-len(indices) // recipe.cols)
+    places = rows * recipe.cols
+    originals = _padded(model.images(indices, seed=recipe.seed), places).reshape(rows, recipe.cols, *data.shape)
     decoded = _padded(made, places).reshape(originals.shape)
-    codes = _padded(loc, places).reshape(recipe.rows, recipe.cols, -1)
-    tiles = np.stack((originals, decoded), axis=1).reshape(2 * recipe.rows, recipe.cols, *data.shape)
-    both = np.stack((np.full_like(codes, np.nan), codes), axis=1).reshape(2 * recipe.rows, recipe.cols, -1)
-    captions = Captions(title=f"Reconstructions, step {model.step:,}", rows=("image", "model") * recipe.rows)
+    codes = _padded(loc, places).reshape(rows, recipe.cols, -1)
+    tiles = np.stack((originals, decoded), axis=1).reshape(2 * rows, recipe.cols, *data.shape)
+    both = np.stack((np.full_like(codes, np.nan), codes), axis=1).reshape(2 * rows, recipe.cols, -1)
+    captions = Captions(title=f"Reconstructions, step {model.step:,}", rows=("image", "model") * rows)
     return _picture(tiles, both, recipe, captions)
 
 

@@ -131,6 +131,10 @@ def test_places_without_an_image_stay_empty(plane, digits_data):
     result = made(plane, few, "reconstructions", rows=2, cols=4)
     assert np.isnan(result.arrays["tiles"][2:, 1:]).all()
     assert np.isfinite(result.arrays["tiles"][2:, :1]).all()
+    cut = made(plane, few, "reconstructions", rows=9, cols=4, captions=True)
+    np.testing.assert_array_equal(cut.arrays["tiles"], result.arrays["tiles"])
+    assert cut.arrays["codes"].shape[:2] == (4, 4)
+    assert cut.captions.rows == ("image", "model") * 2
     with pytest.raises(UsageError, match="--split validation: the data have no such images"):
         made(plane, few, "reconstructions", split="validation")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 import types
 import typing
@@ -266,15 +267,25 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     @staticmethod
     def from_toml(text: str, *, where: str = "the configuration") -> RunConfig:
-        """Parse TOML text; ConfigError with line and reason when it is not TOML or has unknown keys."""
+        """Parse TOML text, also a run.toml with its settings below [config]; ConfigError names the line or the key."""
         try:
             tables = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
-            raise ConfigError(f"{where} is not valid TOML ({error}); correct that line.") from None
+            line = _line_of(error, text)
+            raise ConfigError(f"{where}: line {line} is not valid TOML ({error}); correct it.") from None
+        of_run = tables.get("config")
+        if isinstance(of_run, dict) and not tables.keys() & set(SECTIONS):
+            tables = of_run
         return RunConfig.from_dict(tables, where=where)
 
 
 SECTIONS = RunConfig.__struct_fields__
+
+
+def _line_of(error: tomllib.TOMLDecodeError, text: str) -> int:
+    """The line that an error tells in words, else (where the text ends too early) the last one."""
+    told = re.search(r"at line (\d+)", str(error))
+    return int(told[1]) if told else max(1, len(text.rstrip().splitlines()))
 
 
 class FieldSpec(msgspec.Struct, frozen=True, kw_only=True):

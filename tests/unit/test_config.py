@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tomlkit
 
 from vae_explorer.config import (
     FIELDS,
@@ -97,6 +98,25 @@ def test_unknown_keys_name_the_nearest() -> None:
         RunConfig.from_toml("[model")
     with pytest.raises(ConfigError):
         RunConfig().get("model.nothing")
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [("[model]\nlatent_dim = 2\nkind =\n", 3), ("[model]\nlatent_dim", 2), ("\n\n[model\n", 3), ("a = [1,\n2\n\n", 2)],
+)
+def test_text_that_is_no_toml_names_its_line(text: str, line: int) -> None:
+    with pytest.raises(ConfigError, match=rf"^mine\.toml: line {line} is not valid TOML"):
+        RunConfig.from_toml(text, where="mine.toml")
+
+
+def test_a_runs_own_description_is_read_as_its_configuration() -> None:
+    config = RunConfig().with_values({"model.latent_dim": 7, "model.hidden": (30, 20), "train.steps": 12})
+    text = tomlkit.dumps({"format": 1, "device": "cpu", "versions": {"python": "3"}, "config": config.to_dict()})
+    assert RunConfig.from_toml(text) == config
+    with pytest.raises(ConfigError, match=r"run.toml: Unknown setting 'train\.batchsize'"):
+        RunConfig.from_toml("format = 1\n[config.train]\nbatchsize = 2", where="run.toml")
+    with pytest.raises(ConfigError, match=r"unknown section \[config\]"):
+        RunConfig.from_toml("[train]\nseed = 1\n[config.train]\nseed = 2")
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import argparse
 import importlib
 import logging
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -20,6 +21,7 @@ EXIT_CODES = (
 WITH_WINDOW = ("gui", "tour")
 SPLITS = ("train", "validation", "test", "all")
 PICTURES = ("manifold", "samples", "reconstructions", "traversal", "interpolation", "codes")
+ENDS = ("--from", "--to")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -58,7 +60,18 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     words = list(argv)
     if not words or words[0] not in {*COMMANDS, "-h", "--help", "--version"}:
         words.insert(0, "gui")
-    return build_parser().parse_args(words)
+    return build_parser().parse_args(_with_ends_joined(words))
+
+
+def _with_ends_joined(words: Sequence[str]) -> list[str]:
+    """Make '--from=-2,1' of '--from', '-2,1': argparse takes a code that begins with a minus for an option."""
+    joined: list[str] = []
+    for word in words:
+        if joined and joined[-1] in ENDS and re.match(r"-(\d|\.|inf|nan)", word):
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
 
 
 class _CommandParser(argparse.ArgumentParser):
@@ -97,7 +110,8 @@ def build_parser() -> argparse.ArgumentParser:
 def _add_train(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--dataset", metavar="NAME|PATH", help="a data set by name, or a folder or file (with a slash or a suffix)")
-    add("--config", metavar="FILE.toml|PRESET", help="settings to begin with; the options below override them")
+    add("--config", metavar="FILE.toml|PRESET",
+        help="settings to begin with, also the run.toml of a run; the options below override them")  # fmt: skip
     add("--set", metavar="KEY=VALUE", action="append", default=[], dest="assignments",
         help="one setting, such as model.latent_dim=2: a TOML value, else bare text; may be repeated")  # fmt: skip
     length = parser.add_mutually_exclusive_group()

@@ -141,6 +141,21 @@ def test_divergence_ends_with_5_and_keeps_finite_weights(cli: Cli, place: Path) 
     assert "learning rate" in done.stderr
     kept = weights(place / "wild", summary["step"])
     assert all(np.isfinite(array).all() for array in kept.values() if array.dtype.kind == "f")
+    assert "--resume wild --set train.learning_rate=" in done.stderr
+
+
+def test_live_values_can_be_set_on_going_on_and_are_marked_in_the_log(cli: Cli, place: Path) -> None:
+    cli("train", *SMALL, "--steps", "5", "--out", "steered", cwd=place)
+    values = ("--set", "train.learning_rate=0.0005", "--set", "objective.beta=2")
+    cli("train", "--resume", "steered", "--steps", "10", *values, cwd=place)
+    log = [json.loads(line) for line in (place / "steered" / "metrics.jsonl").read_text().splitlines()]
+    marks = [(row["step"], row["name"], row["value"]) for row in log if "name" in row]
+    assert marks == [(5, "learning_rate", 0.0005), (5, "beta", 2.0)]
+    after = [row for row in log if row["step"] > 5 and "split" in row]
+    assert after
+    assert {(row["learning_rate"], row["beta"]) for row in after} == {(0.0005, 2.0)}
+    done = cli("train", "--resume", "steered", "--set", "train.learning_rate=-1", cwd=place, code=2)
+    assert "train.learning_rate" in done.stderr
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of another process")
@@ -183,6 +198,11 @@ def test_an_array_file_given_by_path(cli: Cli, place: Path) -> None:
     assert str(place).encode() not in picture.read_bytes()
 
 
+def test_a_run_is_repeated_from_its_own_description(cli: Cli, place: Path, trained: Path) -> None:
+    cli("train", "--config", trained / "run.toml", "--out", "repeated", cwd=place)
+    assert_same_weights(trained, place / "repeated", 60)
+
+
 # ---- evaluate -------------------------------------------------------------------------------------------------------
 
 EVALUATION = {
@@ -206,6 +226,16 @@ def test_evaluation_is_flat_consistent_and_repeatable(cli: Cli, place: Path, tra
     other = json.loads(cli(*words[:-2], "4", "--json", cwd=place).stdout)
     assert other["elbo"] != figures["elbo"]
     assert other["elbo"] == pytest.approx(figures["elbo"], abs=6 * figures["elbo_mc_se"])
+
+
+def test_one_image_has_no_error_over_images(cli: Cli, place: Path) -> None:
+    np.save(place / "ten.npy", np.random.default_rng(0).integers(0, 256, (10, 8, 8), dtype=np.uint8))
+    cli("train", "--dataset", "ten.npy", "--set", "model.hidden=[8]", "--steps", "2", "--out", "ten", cwd=place)
+    words = ("evaluate", "ten", "--split", "validation", "--samples", "2")
+    lines = cli(*words, cwd=place).stdout.splitlines()
+    assert lines[0].startswith("validation: 1 image, step 2")
+    assert lines[1].endswith(" +- - over images")
+    assert json.loads(cli(*words, "--json", cwd=place).stdout)["elbo_se"] is None
 
 
 def test_checkpoints_by_name_and_step(cli: Cli, place: Path, trained: Path) -> None:

@@ -95,6 +95,22 @@ def test_export_options_make_a_recipe(tmp_path: Path) -> None:
     assert (recipe.what, recipe.rows, recipe.cols, recipe.seed) == ("samples", 3, 5, 9)
 
 
+@pytest.mark.parametrize(
+    ("word", "code"), [("-2,1.5", (-2.0, 1.5)), ("-.5,1", (-0.5, 1.0)), ("-inf,0", (float("-inf"), 0.0))]
+)
+def test_a_code_that_begins_with_a_minus_is_no_option(word: str, code: tuple[float, ...]) -> None:
+    words = ["export", "R", "--what", "interpolation", "--from", word, "--to", word, "--out", "x.png"]
+    args = cli.parse(words)
+    assert (args.start, args.end) == (code, code)
+    assert words[-3] == word, "the caller's list has been changed"
+
+
+def test_an_option_is_never_taken_for_an_end(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.parse(["export", "R", "--from", "--to", "-2,1", "--out", "x.png"])
+    assert "argument --from: expected one argument" in capsys.readouterr().err
+
+
 def test_a_negative_code_is_taken_with_an_equals_sign() -> None:
     args = cli.parse(["export", "R", "--what", "interpolation", "--from=-1,0.5", "--out", "x.png"])
     assert args.start == (-1.0, 0.5)
@@ -193,6 +209,7 @@ def test_a_word_that_is_no_command_and_no_run(capsys: pytest.CaptureFixture[str]
         (["train", "--resume", ".", "--config", ""], 2, "--config"),
         (["evaluate", "nothing/here"], 3, "nothing/here"),
         (["evaluate", ".", "--samples", "0"], 2, "--samples"),
+        (["evaluate", ".", "--seed", "-1"], 2, "--seed -1: expected a whole number from 0 to 2,147,483,647"),
         (["export", "nothing/here", "--what", "manifold", "--out", "a.png"], 3, "nothing/here"),
         (["export", ".", "--what", "manifold", "--out", "a.csv"], 2, ".png"),
         (["export", ".", "--what", "manifold", "--out", "mine.png"], 2, "exists"),

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from vae_explorer.commands.console import Interrupts, catch_interrupts, say, write_json
 from vae_explorer.commands.run_config import config_from
 from vae_explorer.commands.run_data import load_data, load_run_data
 from vae_explorer.commands.train_talk import TrainTalk, figures_line
-from vae_explorer.config import field_spec
+from vae_explorer.config import field_spec, parse_assignment
 from vae_explorer.errors import CancelledError, DivergedError, UsageError
 from vae_explorer.runs.folder import RunFolder
 from vae_explorer.runs.records import MetricRecord
@@ -19,7 +19,12 @@ from vae_explorer.runs.records import MetricRecord
 if TYPE_CHECKING:
     from vae_explorer.engine.headless import TrainResult
 
-ONLY_FOR_NEW_RUNS = {"config": "--config", "assignments": "--set", "seed": "--seed", "epochs": "--epochs"}
+ONLY_FOR_NEW_RUNS = {"config": "--config", "seed": "--seed", "epochs": "--epochs"}
+LIVE_KEYS: dict[str, Literal["learning_rate", "beta"]] = {
+    "train.learning_rate": "learning_rate",
+    "objective.beta": "beta",
+}
+"""Settings that are not part of what a run is: they may change from a step on."""
 FIGURES = ("elbo", "distortion", "kl", "loss")
 
 
@@ -33,6 +38,7 @@ def run(args: argparse.Namespace) -> int:
     say(f"{result.run_path}: step {result.step:,}{figures_line(newest, step=result.step)}")
     if result.state.value == "diverged":
         say(f"vae-explorer: {result.message}")
+        say(f"Such as with: vae-explorer train --resume {args.resume or args.out} --set train.learning_rate=RATE")
         return DivergedError.exit_code
     if result.state.value == "paused":
         say(f"vae-explorer: interrupted and saved; go on with: vae-explorer train --resume {args.resume or args.out}")
@@ -59,8 +65,10 @@ def _resume(args: argparse.Namespace, interrupts: Interrupts) -> TrainResult:
     for name, option in ONLY_FOR_NEW_RUNS.items():
         if getattr(args, name) not in (None, []):  # --seed 0 is given too
             raise UsageError(
-                f"{option} is part of what a run is; with --resume only --steps, --device and --dataset go."
+                f"{option} is part of what a run is; with --resume only --steps, --device, --dataset and "
+                f"--set of {' or '.join(LIVE_KEYS)} go."
             )
+    live = _live_values(args.assignments)
     until_step = None if args.steps is None else field_spec("train.steps").validate(args.steps)
     device = None if args.device is None else field_spec("train.device").validate(args.device)
     folder = RunFolder.open(args.resume)
@@ -74,9 +82,21 @@ def _resume(args: argparse.Namespace, interrupts: Interrupts) -> TrainResult:
         say(f"{folder.name} was trained on {folder.device}, now on {place}: going on is not bit-exact.")
     with TrainTalk(first_step=first_step) as talk:
         return train_headless(
-            data=data, run_path=folder.path, resume=True, until_step=until_step, device=device,
+            data=data, run_path=folder.path, resume=True, until_step=until_step, device=device, live=live,
             on_progress=talk.on_progress, is_interrupted=interrupts,
         )  # fmt: skip
+
+
+def _live_values(assignments: list[str]) -> dict[Literal["learning_rate", "beta"], float]:
+    """Return what --set changes of a run that is gone on with; UsageError for a key that is part of what a run is."""
+    values: dict[Literal["learning_rate", "beta"], float] = {}
+    for key, value in map(parse_assignment, assignments):
+        if key not in LIVE_KEYS:
+            raise UsageError(
+                f"--set {key} is part of what a run is; with --resume only {' and '.join(LIVE_KEYS)} can be set."
+            )
+        values[LIVE_KEYS[key]] = float(field_spec(key).validate(value))
+    return values
 
 
 def summary_of(result: TrainResult) -> dict[str, Any]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from vae_explorer.config import RunConfig
 from vae_explorer.data.image_data import ImageData
@@ -21,6 +22,7 @@ from vae_explorer.engine.messages import (
     RecordsAdded,
     RunOpened,
     RunStatus,
+    SetLive,
     ShutDown,
     Start,
 )
@@ -65,11 +67,13 @@ def train_headless(
     resume: bool = False,
     until_step: int | None = None,
     device: str | None = None,
+    live: Mapping[Literal["learning_rate", "beta"], float] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     is_interrupted: Callable[[], bool] | None = None,
 ) -> TrainResult:
     """Train a new run of `config`, or go on with the one at `run_path`, until `until_step` (None: its own length).
 
+    live: values to change before the first update, each with its mark in the log at the step it begins from.
     on_progress is called every few milliseconds, in this thread. Once is_interrupted says so, the run is saved and
     training ends. Raises what the loop ended with: UsageError, ConfigError, RunError, DataError or an unexpected one.
     """
@@ -80,6 +84,8 @@ def train_headless(
     trainer = _Trainer(device)
     try:
         trainer.put(OpenRun(run_path, data, run_path) if config is None else NewRun(config, data, run_path))
+        for name, value in (live or {}).items():
+            trainer.put(SetLive(name, value))
         trainer.put(Start(until_step or trainer.target_step))
         started_s = time.perf_counter()
         while trainer.status.state is EngineState.RUNNING:
@@ -116,7 +122,7 @@ class _Trainer:
         """Where the open run ends by its configuration."""
         return self.status.target_step
 
-    def put(self, command: NewRun | OpenRun | Start | Pause | ShutDown) -> None:
+    def put(self, command: NewRun | OpenRun | SetLive | Start | Pause | ShutDown) -> None:
         """Send a command and do the turn that applies it."""
         self._mailbox.put(command)
         self.turn()

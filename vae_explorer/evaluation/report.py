@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vae_explorer.data.image_data import ImageData, SplitName
-from vae_explorer.errors import UsageError
+from vae_explorer.errors import DivergedError, UsageError
 from vae_explorer.objective.reading import SAMPLES, FrozenModel, SampledFigures
 
 UNIT = "nats per image"
@@ -35,7 +35,8 @@ def evaluate(
 
     elbo = -(distortion + kl), kl in closed form. *_se: standard error over the images. elbo_mc_se: standard error of
     the elbo by the draws alone. For an autoencoder elbo, kl and what hangs on them are None. bits_per_dim: None
-    where the likelihood is no density of the data (Bernoulli on grey pixels). Raises UsageError for an empty split.
+    where the likelihood is no density of the data (Bernoulli on grey pixels). Raises UsageError for an empty split and
+    DivergedError as soon as a figure of an image is not finite.
     """
     indices = data.indices(split)
     if len(indices) == 0:
@@ -44,13 +45,26 @@ def evaluate(
         raise UsageError(f"samples = {samples}: expected at least one draw an image.")
     parts = []
     for first in range(0, len(indices), CHUNK):
-        parts.append(model.figures(indices[first : first + CHUNK], samples=samples, seed=seed))
+        # Sums of figures that are not finite warn; they are refused right below, in words.
+        with np.errstate(over="ignore", invalid="ignore"):
+            parts.append(model.figures(indices[first : first + CHUNK], samples=samples, seed=seed))
+        _check_finite(parts[-1], model)
         if progress is not None:
             progress(min(first + CHUNK, len(indices)) / len(indices))
     return {
         **_figures(parts, is_point=model.is_autoencoder, samples=samples, model=model),
         "n": len(indices), "step": model.step, "samples": samples, "unit": UNIT,
     }  # fmt: skip
+
+
+def _check_finite(part: SampledFigures, model: FrozenModel) -> None:
+    # An autoencoder has NaN in its elbo by definition.
+    figures = [part.distortion] if model.is_autoencoder else [part.distortion, part.elbo]
+    if not all(np.isfinite(values).all() for values in figures):
+        raise DivergedError(
+            f"The checkpoint of step {model.step} gives no finite figures; try --checkpoint 0, --checkpoint best, or "
+            "the one of an earlier step."
+        )
 
 
 def _figures(parts: list[SampledFigures], *, is_point: bool, samples: int, model: FrozenModel) -> dict[str, Any]:

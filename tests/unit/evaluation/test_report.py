@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from vae_explorer.data.image_data import ImageData
-from vae_explorer.errors import UsageError
+from vae_explorer.errors import DivergedError, UsageError
 from vae_explorer.evaluation.report import evaluate
 from vae_explorer.training.session import TrainingSession
 
@@ -117,3 +117,13 @@ def test_images_of_two_values_alone_need_no_binarising(tiny_config, digits_data,
 def test_bits_of_a_gaussian_count_the_steps_of_the_pixels(tiny_config, digits_data):
     report = evaluate(trained(tiny_config, digits_data, model__likelihood="gaussian"), digits_data, split="test")
     assert report["bits_per_dim"] == pytest.approx(-report["elbo"] / (64 * math.log(2)) + 4)  # 16 = 2 ** 4
+
+
+@pytest.mark.parametrize("kind", ["vae", "autoencoder"])
+@pytest.mark.parametrize("weight", [3e38, math.nan])
+def test_weights_that_give_no_finite_figures_are_one_sentence_and_no_warning(tiny_config, digits_data, kind, weight):
+    model = trained(tiny_config, digits_data, model__kind=kind)
+    for parameter in model.model.parameters():
+        parameter.data.fill_(weight)
+    with pytest.raises(DivergedError, match="no finite figures; try --checkpoint 0"):
+        evaluate(model, digits_data, split="test", samples=2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -156,6 +157,24 @@ def test_live_values_can_be_set_on_going_on_and_are_marked_in_the_log(cli: Cli, 
     assert {(row["learning_rate"], row["beta"]) for row in after} == {(0.0005, 2.0)}
     done = cli("train", "--resume", "steered", "--set", "train.learning_rate=-1", cwd=place, code=2)
     assert "train.learning_rate" in done.stderr
+
+
+def test_a_damaged_last_checkpoint_is_told_once_and_gone_on_from_the_one_before(
+    cli: Cli, place: Path, trained: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    cli("train", *SMALL, "--steps", "25", "--seed", "5", "--out", "hurt", cwd=place)
+    cli("train", "--resume", "hurt", "--steps", "40", cwd=place)
+    last = place / "hurt" / "checkpoints" / "step-000000040.safetensors"
+    last.write_bytes(last.read_bytes()[:1000])
+    assert "damaged" in cli("evaluate", "hurt", cwd=place, code=3).stderr
+    caplog.clear()
+    done = cli("train", "--resume", "hurt", "--steps", "60", cwd=place)
+    assert re.search(r"The checkpoint of step 40 is damaged; going on from that of step (25|3\d)\.", done.stderr)
+    assert done.stderr.count("damaged") == 1
+    assert "damaged" not in caplog.text
+    assert_same_weights(trained, place / "hurt", 60)
+    log = [json.loads(line)["step"] for line in (place / "hurt" / "metrics.jsonl").read_text().splitlines()]
+    assert log == sorted(log)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of another process")

@@ -72,7 +72,9 @@ def _resume(args: argparse.Namespace, interrupts: Interrupts) -> TrainResult:
     until_step = None if args.steps is None else field_spec("train.steps").validate(args.steps)
     device = None if args.device is None else field_spec("train.device").validate(args.device)
     folder = RunFolder.open(args.resume)
-    first_step = folder.find_checkpoint("last").step
+    checkpoint, notice = folder.find_sound_checkpoint()
+    if notice is not None:
+        say(notice)
     data = load_run_data(folder, args.dataset, interrupts)
     from vae_explorer.engine.headless import train_headless
     from vae_explorer.training.devices import resolve_device
@@ -80,7 +82,7 @@ def _resume(args: argparse.Namespace, interrupts: Interrupts) -> TrainResult:
     place = str(resolve_device(device or folder.config.train.device))
     if place != folder.device:
         say(f"{folder.name} was trained on {folder.device}, now on {place}: going on is not bit-exact.")
-    with TrainTalk(first_step=first_step) as talk:
+    with TrainTalk(first_step=checkpoint.step) as talk:
         return train_headless(
             data=data, run_path=folder.path, resume=True, until_step=until_step, device=device, live=live,
             on_progress=talk.on_progress, is_interrupted=interrupts,

@@ -135,7 +135,7 @@ class RunKeeper:
             folder.add_timeline(step, frame.loc, weights=frame.weights, indices=frame.indices)
 
     def _check_unchanged(self, folder: RunFolder) -> None:
-        newest = folder.find_checkpoint("last").step
+        newest = folder.find_sound_checkpoint()[0].step
         if newest > self._session.step:
             folder.unlock()
             raise RunError(

@@ -67,6 +67,23 @@ class CheckpointStore:
             f"{self.folder.parent} has no checkpoint {which!r}; there are last, best and the steps {steps}."
         )
 
+    def find_sound(self) -> tuple[CheckpointEntry, str | None]:
+        """Return the newest checkpoint that is not damaged, and a sentence when that is not the last.
+
+        Headers alone are read: they say how long the file must be. RunError when there is none, or no sound one.
+        """
+        last = self.find("last")
+        for entry in reversed(self.entries()):
+            try:
+                _state_of(entry, read_header(entry.path).metadata)
+            except RunError as error:
+                log.info("%s", error)
+                continue
+            if entry.step == last.step:
+                return entry, None
+            return entry, f"The checkpoint of step {last.step} is damaged; going on from that of step {entry.step}."
+        raise RunError(f"All checkpoints of {self.folder.parent} are damaged; use another copy of the run.")
+
     def write(self, step: int, tensors: Mapping[str, AnyArray], meta: Mapping[str, Any], *, is_best: bool) -> Path:
         """Write one checkpoint, synced to disk, then drop what need not be kept; OSError when the disk refuses."""
         self.folder.mkdir(exist_ok=True)
@@ -80,16 +97,7 @@ class CheckpointStore:
     def read(self, entry: CheckpointEntry) -> tuple[dict[str, AnyArray], dict[str, Any]]:
         """Return (arrays, meta); RunError when the file is damaged or is not what its name says."""
         tensors, metadata = read_tensors(entry.path)
-        try:
-            meta = json.loads(metadata["meta"])
-            step = int(metadata["step"])
-        except (KeyError, ValueError, RecursionError):
-            raise RunError(
-                f"{entry.path} is no checkpoint: its header lacks step and state; use another one."
-            ) from None
-        if step != entry.step or not isinstance(meta, dict):
-            raise RunError(f"{entry.path} is named step {entry.step} and holds step {step}; use another checkpoint.")
-        return tensors, meta
+        return tensors, _state_of(entry, metadata)
 
     def _found(self) -> list[tuple[int, Path]]:
         if not self.folder.is_dir():
@@ -117,9 +125,20 @@ class CheckpointStore:
                     entry.path.unlink()
 
 
+def _state_of(entry: CheckpointEntry, metadata: Mapping[str, str]) -> dict[str, Any]:
+    try:
+        meta = json.loads(metadata["meta"])
+        step = int(metadata["step"])
+    except (KeyError, ValueError, RecursionError):
+        raise RunError(f"{entry.path} is no checkpoint: its header lacks step and state; use another one.") from None
+    if step != entry.step or not isinstance(meta, dict):
+        raise RunError(f"{entry.path} is named step {entry.step} and holds step {step}; use another checkpoint.")
+    return meta
+
+
 def _is_marked_best(path: Path) -> bool:
     try:
         return read_header(path).metadata.get("is_best") == "true"
     except RunError as error:
-        log.warning("%s", error)
+        log.debug("%s", error)  # whoever reads it is told; here it would be told at every look
         return False

@@ -134,6 +134,10 @@ class RunFolder:
         """Return 'last', 'best' or the one of a step; UsageError names those there are, RunError: none at all."""
         return self._checkpoints.find(which)
 
+    def find_sound_checkpoint(self) -> tuple[CheckpointEntry, str | None]:
+        """Return the newest checkpoint that is not damaged, and a sentence if that is not the last; RunError: none."""
+        return self._checkpoints.find_sound()
+
     def write_checkpoint(
         self, step: int, tensors: Mapping[str, AnyArray], meta: Mapping[str, Any], *, is_best: bool = False
     ) -> Path:

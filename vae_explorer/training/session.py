@@ -105,12 +105,17 @@ class TrainingSession:
     ) -> Self:
         """Go on from a checkpoint ('last', 'best' or a step): bit-exact on the same device and torch.
 
-        Raises RunError when the checkpoint is missing or damaged or the data are others than the run's.
+        Where the last one is damaged, 'last' is the newest sound one, and `notes` says so. Raises RunError when the
+        checkpoint is missing or damaged or the data are others than the run's.
         """
         run.check_data(data)
-        arrays, meta = run.read_checkpoint(run.find_checkpoint(checkpoint))
+        is_last = checkpoint == "last"
+        entry, notice = run.find_sound_checkpoint() if is_last else (run.find_checkpoint(checkpoint), None)
+        arrays, meta = run.read_checkpoint(entry)
         session = cls.new(run.config, data, device=device)
         session.load(arrays, meta)
+        if notice is not None:
+            session.notes = (notice, *session.notes)
         session.run_name = run.name
         return session
 

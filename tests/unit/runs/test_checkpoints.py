@@ -236,3 +236,15 @@ def test_files_of_other_names_are_not_checkpoints(run):
         (run.path / "checkpoints" / name).write_bytes(b"x")
     (run.path / "checkpoints" / "step-000000009.safetensors").mkdir()
     assert steps_of(run) == [1]
+
+
+def test_the_newest_sound_checkpoint_is_found_past_damaged_ones(run):
+    paths = [run.write_checkpoint(step, {"w": np.zeros(9)}, {"x": step}) for step in (1, 2, 3)]
+    assert run.find_sound_checkpoint() == (run.find_checkpoint(3), None)
+    paths[2].write_bytes(paths[2].read_bytes()[:-1])
+    paths[1].write_bytes(paths[0].read_bytes())  # holds another step than its name says
+    entry, notice = run.find_sound_checkpoint()
+    assert (entry.step, notice) == (1, "The checkpoint of step 3 is damaged; going on from that of step 1.")
+    paths[0].write_bytes(b"")
+    with pytest.raises(RunError, match=r"All checkpoints of .* are damaged"):
+        run.find_sound_checkpoint()

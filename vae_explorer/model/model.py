@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from vae_explorer.config import ModelConfig, RunConfig
+from vae_explorer.data.memory import free_memory_bytes
+from vae_explorer.errors import ConfigError
 from vae_explorer.model.latents import DiagonalNormal, Point, Posterior, StandardNormal
 from vae_explorer.model.likelihoods import Bernoulli, Gaussian, Likelihood
 from vae_explorer.model.networks import Shape, build_networks, initialise
@@ -16,6 +18,11 @@ from vae_explorer.model.noise import Stream, seeded_generator
 
 INITIAL_SCALE = 0.25
 """Where a learnt scale starts: about the standard deviation of grey pixels around their mean image."""
+
+LOOKING_BYTES = 4
+"""Memory a parameter where a model is only asked."""
+TRAINING_BYTES = 16
+"""Memory a parameter where a model is trained: itself, its gradient and Adam's two moments."""
 
 
 class BernoulliHead(nn.Module):
@@ -52,7 +59,7 @@ class GaussianHead(nn.Module):
 class Model(nn.Module):
     """Encoder, decoder and head of a VAE or an autoencoder; `shape` is (C, H, W) of its images."""
 
-    def __init__(self, config: ModelConfig, shape: Shape, *, max_value: int) -> None:
+    def __init__(self, config: ModelConfig, shape: Shape, *, max_value: int, bytes_per_parameter: int) -> None:
         super().__init__()
         self.shape = shape
         self.latent_dim = config.latent_dim
@@ -61,6 +68,7 @@ class Model(nn.Module):
         # On the meta device nothing is drawn: the weights are drawn once, by the session's own generator.
         with torch.device("meta"):
             self.encoder, self.decoder = build_networks(config, shape, encoder_outputs=outputs)
+        _check_memory(self, bytes_per_parameter)
         self.to_empty(device="cpu")
         self._posterior_of = Point if self.is_autoencoder else DiagonalNormal.from_parameters
         self.head = _build_head(config, floor=1.0 / max_value)
@@ -103,11 +111,23 @@ def _build_head(config: ModelConfig, *, floor: float) -> nn.Module:
     return GaussianHead(1.0 if config.variance == "unit" else config.scale, is_learnt=False, floor=floor)
 
 
-def build_model(config: RunConfig, shape: Shape, max_value: int) -> Model:
+def _check_memory(model: nn.Module, bytes_per_parameter: int) -> None:
+    """Raise ConfigError when a model on the meta device would take more than half of the free memory."""
+    n_parameters = sum(parameter.numel() for parameter in model.parameters())
+    needed, most = n_parameters * bytes_per_parameter, free_memory_bytes() // 2
+    if needed > most:
+        raise ConfigError(
+            f"The model has {n_parameters:,} parameters, which take {needed / 2**30:,.2f} GiB; expected at most half "
+            f"of the free memory ({most / 2**30:,.2f} GiB); lower model.hidden, model.channels or the images' size."
+        )
+
+
+def build_model(config: RunConfig, shape: Shape, max_value: int, *, bytes_per_parameter: int = LOOKING_BYTES) -> Model:
     """Return a fresh model on the CPU, its weights a function of train.seed alone.
 
-    Raises ConfigError when the network does not fit images of `shape` (C, H, W).
+    bytes_per_parameter: LOOKING_BYTES or TRAINING_BYTES. Raises ConfigError when the network does not fit images of
+    `shape` (C, H, W), or would take more than half of the free memory; then nothing is allocated.
     """
-    model = Model(config.model, shape, max_value=max_value)
+    model = Model(config.model, shape, max_value=max_value, bytes_per_parameter=bytes_per_parameter)
     initialise(model, seeded_generator(config.train.seed, Stream.WEIGHTS))
     return model

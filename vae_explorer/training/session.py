@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from vae_explorer.config import FIELDS, RunConfig
 from vae_explorer.data.image_data import ImageData
 from vae_explorer.errors import DataError, DivergedError
-from vae_explorer.model.model import build_model
+from vae_explorer.model.model import TRAINING_BYTES, build_model
 from vae_explorer.model.noise import Stream, seeded_generator
 from vae_explorer.model.pixels import Pixels
 from vae_explorer.objective.elbo import elbo_terms
@@ -71,7 +71,8 @@ class TrainingSession:
         self.time_s = 0.0
         self.notes: tuple[str, ...] = ()
         self.run_name: str | None = None
-        self.model = build_model(config, data.shape, data.max_value).to(device)
+        model = build_model(config, data.shape, data.max_value, bytes_per_parameter=TRAINING_BYTES)
+        self.model = model.to(device)
         self.n_parameters = sum(parameter.numel() for parameter in self.model.parameters())
         self._n_train = len(indices)
         self._device = device
@@ -95,7 +96,7 @@ class TrainingSession:
     def new(cls, config: RunConfig, data: ImageData, *, device: str | None = None) -> Self:
         """Begin a run; `device` overrules train.device.
 
-        Raises ConfigError when the network does not fit the images, UsageError when there is no such device.
+        Raises ConfigError when the network does not fit images or memory, UsageError when there is no such device.
         """
         return cls(config, data, device=resolve_device(device or config.train.device))
 

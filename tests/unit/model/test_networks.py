@@ -9,6 +9,7 @@ from torch import nn
 
 from vae_explorer.config import RunConfig
 from vae_explorer.errors import ConfigError
+from vae_explorer.model import model as model_module
 from vae_explorer.model.model import INITIAL_SCALE, build_model
 from vae_explorer.model.networks import initialise
 
@@ -101,3 +102,12 @@ def test_the_scale_of_a_gaussian(variance, scale):
 def test_a_learnt_scale_never_starts_below_its_floor():
     model = build((1, 8, 8), max_value=1, model__likelihood="gaussian", model__variance="learnt")
     assert model.learnt_log_scale.item() == model.log_scale_floor == 0
+
+
+def test_a_model_larger_than_half_of_the_free_memory_is_refused_before_it_is_allocated(monkeypatch):
+    size = count_of(build((1, 8, 8)))
+    monkeypatch.setattr(model_module, "free_memory_bytes", lambda: 2 * size * model_module.LOOKING_BYTES)
+    assert count_of(build((1, 8, 8))) == size
+    monkeypatch.setattr(nn.Module, "to_empty", lambda *_, **__: pytest.fail("memory was taken"))
+    with pytest.raises(ConfigError, match=f"The model has {size:,} parameters"):
+        build_model(RunConfig(), (1, 8, 8), 255, bytes_per_parameter=model_module.TRAINING_BYTES)

@@ -242,3 +242,12 @@ def test_looking_at_a_scale_of_other_likelihoods_finds_none(tiny_config, digits_
     session = TrainingSession.new(tiny_config, digits_data)
     assert session.scale is None
     assert not session.is_scale_at_floor
+
+
+def test_a_model_that_could_not_be_trained_in_half_of_the_free_memory_is_refused(tiny_config, digits_data, monkeypatch):
+    needed = 16 * TrainingSession.new(tiny_config, digits_data).n_parameters
+    monkeypatch.setattr("vae_explorer.model.model.free_memory_bytes", lambda: 2 * needed)
+    TrainingSession.new(tiny_config, digits_data)
+    monkeypatch.setattr("vae_explorer.model.model.free_memory_bytes", lambda: 2 * needed - 2)
+    with pytest.raises(ConfigError, match="half of the free memory"):
+        TrainingSession.new(tiny_config, digits_data)

@@ -13,8 +13,8 @@ from vae_explorer.engine.messages import EngineState, RunOpened, RunStatus
 from vae_explorer.gui.actions import WindowActions
 from vae_explorer.gui.controller import ModelController
 from vae_explorer.gui.icons import IconName, make_icon
-from vae_explorer.gui.panels.run import duration_text
 from vae_explorer.gui.theme import GRID_PX, current_theme, use_tabular_digits
+from vae_explorer.gui.widgets.curve_text import duration_text
 from vae_explorer.gui.widgets.figure import Figure
 from vae_explorer.gui.widgets.number_field import NumberField
 from vae_explorer.runs.records import LogRecord, MetricRecord
@@ -173,7 +173,7 @@ class RunToolBar(QToolBar):
 
 
 def state_text(status: RunStatus) -> str:
-    """Return 'running · cpu · 350 steps/s · 0:12 min left', or as much of it as is known."""
+    """Return 'running · cpu · 350 steps/s · 12 s left', or as much of it as is known."""
     parts = [status.state.value]
     if status.device:
         parts.append(status.device)

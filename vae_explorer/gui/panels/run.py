@@ -32,6 +32,7 @@ from vae_explorer.gui.controller import ModelController
 from vae_explorer.gui.data_loader import is_same_reading
 from vae_explorer.gui.theme import GRID_PX
 from vae_explorer.gui.widgets.config_form import ConfigForm
+from vae_explorer.gui.widgets.curve_text import duration_text
 from vae_explorer.resource_files import preset_names, preset_path
 from vae_explorer.runs.listing import recent_runs
 
@@ -330,13 +331,3 @@ class RunPanel(QScrollArea):
         self._step_button.setEnabled(can_work and not is_running)
         self._stop_button.setEnabled(is_running or state is EngineState.PAUSED)
         self._reset_button.setEnabled(can_work)
-
-
-def duration_text(seconds: float) -> str:
-    """Return seconds as '45 s', '3:05 min' or '2:10 h'."""
-    total = round(seconds)
-    if total < 60:
-        return f"{total} s"
-    if total < 3600:
-        return f"{total // 60}:{total % 60:02d} min"
-    return f"{total // 3600}:{total % 3600 // 60:02d} h"

@@ -47,7 +47,8 @@ def test_the_most_used_dimension_comes_first(make_panel, fake_controller):
 def test_rows_stay_in_place_while_it_trains(make_panel, fake_controller):
     panel = make_panel(3)
     kl = np.array([0.1, 5.0, 2.0], np.float32)
-    fake_controller.handle(replace(fake_controller.codes, kl_per_dim=kl, is_complete=False))
+    step = fake_controller.codes.step + 1
+    fake_controller.handle(replace(fake_controller.codes, kl_per_dim=kl, is_complete=False, step=step))
     assert panel.order == [0, 1, 2]
     fake_controller.handle(replace(fake_controller.codes, is_complete=True))
     assert panel.order == [1, 2, 0]

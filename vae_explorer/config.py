@@ -12,204 +12,12 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 import tomlkit
-from msgspec import Meta
 
 from vae_explorer.errors import ConfigError, DataError, nearest_hint
+from vae_explorer.settings import DataConfig, ModelConfig, ObjectiveConfig, TrainConfig
 
 MAX_CONFIG_BYTES = 1_000_000
 """A configuration file larger than this is not one."""
-
-Width = Annotated[int, Meta(ge=1, le=16384)]
-Channels = Annotated[int, Meta(ge=1, le=1024)]
-
-
-class DataConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """Which images, how they are brought to one shape, and how they are split."""
-
-    name: Annotated[str, Meta(title="Data set", description="A data set by name, or the path of a folder or file.")] = (
-        "digits"
-    )
-    binarize: Annotated[
-        Literal["none", "threshold", "static", "dynamic"],
-        Meta(
-            title="Binarise",
-            description="none: grey values as probabilities; threshold: above one half is 1; static: drawn once; "
-            "dynamic: drawn anew each time an image is used.",
-        ),
-    ] = "none"
-    side: Annotated[
-        Annotated[int, Meta(ge=4, le=512)] | None,
-        Meta(title="Side", description="Resize every image to this many pixels a side; empty keeps the size."),
-    ] = None
-    fit: Annotated[
-        Literal["crop", "pad", "stretch"],
-        Meta(
-            title="Fit",
-            description="How an image that is not square meets the side: cut, padded or stretched.",
-        ),
-    ] = "crop"
-    colour: Annotated[
-        Literal["auto", "grey", "colour"],
-        Meta(
-            title="Colour",
-            description="auto keeps what the images have; grey makes 1 channel, colour makes 3.",
-        ),
-    ] = "auto"
-    validation: Annotated[
-        Annotated[float, Meta(ge=0.0, le=0.5)] | None,
-        Meta(
-            title="Validation share",
-            description="Share of the training images kept for validation; empty: 0 for IDX sets, 0.1 for others.",
-        ),
-    ] = None
-    train_on: Annotated[
-        Literal["train", "all"],
-        Meta(title="Train on", description="The training split, or all images (then nothing is held out)."),
-    ] = "train"
-    seed: Annotated[
-        int,
-        Meta(
-            title="Data seed",
-            description="Seed of the split, of static binarisation and of drawn shapes.",
-            ge=0,
-            le=2**31 - 1,
-        ),
-    ] = 0
-    count: Annotated[
-        int, Meta(title="Shapes", description="How many images the drawn shapes have.", ge=10, le=1_000_000)
-    ] = 6000
-    hue: Annotated[bool, Meta(title="Hue", description="Give the drawn shapes a colour, one more factor.")] = False
-
-
-class ModelConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """The kind of model, its networks and its likelihood."""
-
-    kind: Annotated[
-        Literal["vae", "autoencoder"],
-        Meta(
-            title="Kind",
-            description="A variational autoencoder, or a plain one: codes without a distribution.",
-        ),
-    ] = "vae"
-    network: Annotated[
-        Literal["mlp", "conv"],
-        Meta(title="Network", description="Fully connected layers, or convolutions (sides from 8 to 128)."),
-    ] = "mlp"
-    hidden: Annotated[
-        tuple[Width, ...],
-        Meta(
-            title="Hidden layers",
-            description="Widths of the fully connected layers, encoder order; the decoder mirrors them.",
-            max_length=16,
-        ),
-    ] = (400,)
-    channels: Annotated[
-        tuple[Channels, ...],
-        Meta(
-            title="Channels",
-            description="Channels of the convolutions, each halving the side; the decoder mirrors them.",
-            min_length=1,
-            max_length=6,
-        ),
-    ] = (32, 64)
-    activation: Annotated[
-        Literal["relu", "tanh", "silu"],
-        Meta(title="Activation", description="The nonlinearity of the hidden layers."),
-    ] = "relu"
-    latent_dim: Annotated[
-        int,
-        Meta(
-            title="Latent dimensions",
-            description="How many numbers a code has; 2 can be seen whole.",
-            ge=1,
-            le=256,
-        ),
-    ] = 2
-    likelihood: Annotated[
-        Literal["bernoulli", "gaussian"],
-        Meta(title="Likelihood", description="p(x|z) of a pixel: Bernoulli probability or Gaussian mean."),
-    ] = "bernoulli"
-    variance: Annotated[
-        Literal["unit", "fixed", "learnt"],
-        Meta(
-            title="Variance",
-            description="Of a Gaussian likelihood: 1, a fixed scale squared, or one learnt scale for all pixels.",
-        ),
-    ] = "unit"
-    scale: Annotated[
-        float,
-        Meta(title="Scale", description="Standard deviation where the variance is fixed.", ge=1e-4, le=100.0),
-    ] = 0.1
-
-
-class ObjectiveConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """What is minimised: loss = distortion + beta * kl, nats per image."""
-
-    beta: Annotated[
-        float,
-        Meta(
-            title="beta",
-            description="Weight of the KL term in the loss; 1 is the bound itself.",
-            ge=0.0,
-            le=1000.0,
-        ),
-    ] = 1.0
-
-
-class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """How long, how fast and where it is trained."""
-
-    batch_size: Annotated[int, Meta(title="Batch size", description="Images an update.", ge=1, le=65536)] = 128
-    learning_rate: Annotated[float, Meta(title="Learning rate", description="Step size of Adam.", ge=1e-8, le=10.0)] = (
-        1e-3
-    )
-    epochs: Annotated[
-        int,
-        Meta(
-            title="Epochs",
-            description="Passes over the training images; ceil(epochs N / B) updates.",
-            ge=1,
-            le=10_000_000,
-        ),
-    ] = 20
-    steps: Annotated[
-        Annotated[int, Meta(ge=1, le=10**12)] | None,
-        Meta(title="Steps", description="Updates in all; empty: the epochs decide."),
-    ] = None
-    seed: Annotated[int, Meta(title="Seed", description="Seed of weights, batches and noise.", ge=0, le=2**31 - 1)] = 0
-    device: Annotated[
-        str,
-        Meta(
-            title="Device",
-            description="auto, cpu, cuda, cuda:N or mps; auto takes the first accelerator there is.",
-            pattern=r"^(auto|cpu|mps|cuda(:[0-9]+)?)$",
-        ),
-    ] = "auto"
-    log_every: Annotated[
-        int,
-        Meta(
-            title="Log every",
-            description="Steps between two points of the training curves.",
-            ge=1,
-            le=1_000_000,
-        ),
-    ] = 50
-    evaluate_every: Annotated[
-        Annotated[int, Meta(ge=1, le=10**9)] | None,
-        Meta(
-            title="Evaluate every",
-            description="Steps between two held-out evaluations; empty: once an epoch.",
-        ),
-    ] = None
-    checkpoint_every_s: Annotated[
-        float,
-        Meta(
-            title="Save every",
-            description="Seconds between two checkpoints while it trains.",
-            ge=1.0,
-            le=86400.0,
-        ),
-    ] = 60.0
 
 
 class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -288,6 +96,12 @@ def _line_of(error: tomllib.TOMLDecodeError, text: str) -> int:
     return int(told[1]) if told else max(1, len(text.rstrip().splitlines()))
 
 
+_TEXT_WORDS = {
+    "device": "auto, cpu, cuda, cuda:N or mps",
+    "lr_schedule": "epochs and factors such as '10: 0.5, 20: 0.1', or nothing",
+}
+
+
 class FieldSpec(msgspec.Struct, frozen=True, kw_only=True):
     """One setting as a form, a command line and an error message need it."""
 
@@ -296,7 +110,7 @@ class FieldSpec(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     label: str
     help: str
-    kind: Literal["int", "float", "choice", "text", "bool", "int_list"]
+    kind: Literal["int", "float", "choice", "text", "bool", "int_list", "float_list"]
     is_optional: bool
     default: Any
     choices: tuple[str, ...] = ()
@@ -312,9 +126,9 @@ class FieldSpec(msgspec.Struct, frozen=True, kw_only=True):
         words = {
             "int": "a whole number", "float": "a number", "text": "text", "bool": "true or false",
             "int_list": "a list of whole numbers such as [400, 200], each",
+            "float_list": "two numbers such as [0.9, 0.999], each",
         }[self.kind]  # fmt: skip
-        if self.name == "device":
-            words = "auto, cpu, cuda, cuda:N or mps"
+        words = _TEXT_WORDS.get(self.name, words)
         bounds = (
             f" from {self.minimum:,.10g} to {self.maximum:,.10g}"
             if self.minimum is not None and self.maximum is not None
@@ -368,11 +182,12 @@ def _spec(section: str, info: msgspec.structs.FieldInfo) -> FieldSpec:
             kinds.append(annotation)
 
     walk(info.type)
-    names: dict[type, Any] = {int: "int", float: "float", str: "text", bool: "bool", tuple: "int_list"}
+    names: dict[type, Any] = {int: "int", float: "float", str: "text", bool: "bool"}
+    is_list = kinds[-1:] == [tuple]
     return FieldSpec(
         key=f"{section}.{info.name}", section=section, name=info.name, label=meta["title"], help=meta["description"],
-        kind="choice" if choices else names[kinds[-1]], is_optional=is_optional, default=info.default,
-        choices=choices, minimum=meta.get("ge"), maximum=meta.get("le"), type_=info.type,
+        kind="choice" if choices else names[kinds[0]] + "_list" * is_list, default=info.default,
+        is_optional=is_optional, choices=choices, minimum=meta.get("ge"), maximum=meta.get("le"), type_=info.type,
     )  # fmt: skip
 
 
@@ -392,24 +207,6 @@ def field_spec(key: str) -> FieldSpec:
     if key not in FIELDS:
         raise ConfigError(f"Unknown setting {key!r}, see `vae-explorer train --help`." + nearest_hint(key, FIELDS))
     return FIELDS[key]
-
-
-def is_relevant(key: str, config: RunConfig) -> bool:
-    """Whether a setting has an effect under the other settings (a form greys out the rest)."""
-    model, data = config.model, config.data
-    rules = {
-        "model.channels": model.network == "conv",
-        "model.variance": model.likelihood == "gaussian",
-        "model.scale": model.likelihood == "gaussian" and model.variance == "fixed",
-        "data.binarize": model.likelihood == "bernoulli",
-        "data.fit": data.side is not None,
-        "data.count": data.name == "shapes",
-        "data.hue": data.name == "shapes",
-        "data.validation": data.train_on == "train",
-        "objective.beta": model.kind == "vae",
-        "train.epochs": config.train.steps is None,
-    }
-    return rules.get(key, True)
 
 
 def parse_assignment(text: str) -> tuple[str, Any]:

@@ -14,10 +14,10 @@ from vae_explorer.config import (
     SECTIONS,
     RunConfig,
     field_spec,
-    is_relevant,
     parse_assignment,
     read_config_file,
 )
+from vae_explorer.config_rules import is_relevant
 from vae_explorer.errors import ConfigError, DataError
 from vae_explorer.resource_files import preset_names, preset_path, preset_title
 

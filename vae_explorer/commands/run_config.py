@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from vae_explorer.config import RunConfig, is_relevant, parse_assignment, read_config_file
+from vae_explorer.config import RunConfig, parse_assignment, read_config_file
+from vae_explorer.config_rules import check_together
 from vae_explorer.data.catalog import is_path
-from vae_explorer.errors import ConfigError
 from vae_explorer.resource_files import preset_path
 
 
@@ -16,7 +16,7 @@ def config_from(args: argparse.Namespace) -> RunConfig:
     """Build the configuration: --config, then --dataset, --set, --epochs or --steps, --seed, --device override.
 
     A data path becomes absolute, so that the run finds its images from anywhere. Raises ConfigError (also where
-    binarising is asked for that would be left out), UsageError, and DataError for a file that cannot be read.
+    settings do not go together), UsageError, and DataError for a file that cannot be read.
     """
     config = RunConfig() if args.config is None else read_config_file(config_path(args.config))
     values: dict[str, Any] = {}
@@ -29,11 +29,7 @@ def config_from(args: argparse.Namespace) -> RunConfig:
         if value is not None:
             values[key] = value
     config = config.with_values(values)
-    if config.data.binarize != "none" and not is_relevant("data.binarize", config):
-        raise ConfigError(
-            f"data.binarize = {config.data.binarize!r}: a {config.model.likelihood} likelihood takes the images as "
-            "they are; set data.binarize=none, or model.likelihood=bernoulli."
-        )
+    check_together(config)
     return config.with_values({"data.name": absolute_data_name(config.data.name)})
 
 

@@ -17,9 +17,12 @@ from numpy.typing import NDArray
 from vae_explorer.config import RunConfig
 from vae_explorer.data.image_data import ImageData
 from vae_explorer.export.recipe import Recipe
-from vae_explorer.runs.records import LogRecord
+from vae_explorer.latent.mixture import Mixture
+from vae_explorer.runs.records import LiveName, LogRecord
 
 Array = NDArray[np.float32]
+Which = Literal["run", "companion"]
+"""Whose weights are meant: the open run's, or those of the autoencoder that is trained along with it."""
 
 
 # ---- commands -----------------------------------------------------------------------------------------------------
@@ -69,8 +72,19 @@ class Stop:
 class SetLive:
     """Change a live value; it applies before the next update, and a mark records that step."""
 
-    name: Literal["learning_rate", "beta"]
+    name: LiveName
     value: float
+
+
+@dataclass(frozen=True)
+class SetCompanion:
+    """Train an autoencoder of the same settings and data along with the open run, step by step, or forget it.
+
+    It lives in memory only, has its own generators, and changes nothing of the run's training. Its codes come as
+    CodesSnapshot with `of` = 'companion'; requests with that `of` are answered by it.
+    """
+
+    is_on: bool
 
 
 @dataclass(frozen=True)
@@ -83,7 +97,7 @@ class ShutDown:
     """Save if there is anything unsaved, then end the loop."""
 
 
-Command = NewRun | OpenRun | Start | Pause | StepOnce | Stop | SetLive | Save | ShutDown
+Command = NewRun | OpenRun | Start | Pause | StepOnce | Stop | SetLive | SetCompanion | Save | ShutDown
 
 
 # ---- requests (latest wins per channel) -----------------------------------------------------------------------------
@@ -100,6 +114,9 @@ class Decode:
     id: int
     z: Array
     draw_seed: int | None = None
+    label: int | None = None
+    """M2: the class to decode; None: the mean over p(y) of all, or for draws a drawn one."""
+    of: Which = "run"
 
 
 @dataclass(frozen=True)
@@ -110,6 +127,7 @@ class Encode:
     id: int
     indices: NDArray[np.int64]
     draw_seed: int | None = None
+    of: Which = "run"
 
 
 @dataclass(frozen=True)
@@ -121,7 +139,69 @@ class Render:
     recipe: Recipe
 
 
-Request = Decode | Encode | Render
+@dataclass(frozen=True)
+class Inspect:
+    """Ask for the exact posterior of one image (latent_dim 1 and 2): coarse for a first look, fine for the figures."""
+
+    channel: str
+    id: int
+    index: int
+    is_fine: bool
+
+
+@dataclass(frozen=True)
+class Climb:
+    """Ask for the ladder of importance-weighted bounds of one image, k = 1 .. samples, from one set of log-weights."""
+
+    channel: str
+    id: int
+    index: int
+    samples: int = 5000
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Improve:
+    """Ask for the best diagonal Gaussian for one image: q is optimised from where the encoder put it."""
+
+    channel: str
+    id: int
+    index: int
+
+
+@dataclass(frozen=True)
+class ReadTerms:
+    """Ask for every term of the bound of one image, sample by sample."""
+
+    channel: str
+    id: int
+    index: int
+    samples: int = 64
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class FitMixture:
+    """Ask for one action of EM on points; it has no state: the mixture of the last answer comes with the question.
+
+    points: float32 (n, d). action: 'start' (k-means++ by `seed`), 'e', 'm' (with the responsibilities of `mixture` at
+    an E step), or 'fit' (until the log-likelihood stands, at most `iterations` rounds).
+    """
+
+    channel: str
+    id: int
+    points: Array
+    action: Literal["start", "e", "m", "fit"]
+    mixture: Mixture | None = None
+    components: int = 10
+    covariance: Literal["full", "tied", "diagonal", "spherical"] = "full"
+    floor: float = 1e-6
+    seed: int = 0
+    iterations: int = 200
+    responsibilities: Array | None = None
+
+
+Request = Decode | Encode | Render | Inspect | Climb | Improve | ReadTerms | FitMixture
 SMALL_BATCH = 64
 
 
@@ -138,13 +218,29 @@ class Export:
 
 
 @dataclass(frozen=True)
+class Assess:
+    """Work out what the model is worth on a split: the same report as `vae-explorer evaluate --json`."""
+
+    job: int
+    split: Literal["train", "validation", "test", "all"]
+    samples: int = 64
+    """Codes an image, for the elbo and for log p(x) alike."""
+    exact_images: int = 200
+    """Images, spread evenly over the split, whose log p(x) is also worked out by quadrature (latent_dim 1 and 2)."""
+    seed: int = 0
+
+
+@dataclass(frozen=True)
 class CancelJob:
-    """Ask a job to end; it answers JobFailed('cancelled') within a slice and leaves no half-written file."""
+    """Ask a job to end; it answers JobFailed(is_cancelled=True) within a slice and leaves no half-written file.
+
+    A cancelled Assess keeps what it has: its JobDone follows with the report of the images that were done.
+    """
 
     job: int
 
 
-Job = Export
+Job = Export | Assess
 
 Message = Command | Request | Job | CancelJob
 
@@ -183,6 +279,9 @@ class RunStatus:
     """The learnt standard deviation of a Gaussian likelihood, or None."""
     is_scale_at_floor: bool = False
     time_s: float = 0.0
+    free_bits: float = 0.0
+    companion_step: int | None = None
+    """Step of the autoencoder that is trained along, or None."""
 
 
 @dataclass(frozen=True)
@@ -195,6 +294,8 @@ class RunOpened:
     is_read_only: bool
     records: tuple[LogRecord, ...]
     n_parameters: int
+    labelled: NDArray[np.int64] | None = None
+    """M2: the indices of the training images whose label is used."""
     notes: tuple[str, ...] = ()
     """Sentences such as 'trained on cuda, resumed on cpu: not bit-exact'."""
 
@@ -224,6 +325,9 @@ class CodesSnapshot:
     distortion: Array
     kl_per_dim: Array | None
     is_complete: bool
+    predicted: NDArray[np.int64] | None = None
+    """M2: the most probable class of each image, (n,)."""
+    of: Which = "run"
 
 
 @dataclass(frozen=True)
@@ -254,6 +358,8 @@ class Encoded:
     distortion: Array
     elbo_mc_se: Array
     reconstructions: Array
+    class_probabilities: Array | None = None
+    """M2: q(y|x), (n, n_classes). Its loc and scale are those of q(z|x, y) at the most probable class."""
 
 
 @dataclass(frozen=True)
@@ -270,6 +376,111 @@ class Rendered:
     picture: NDArray[np.uint8]
     tiles: Array
     codes: Array | None
+
+
+@dataclass(frozen=True)
+class Inspected:
+    """Answer to Inspect: the true posterior of one image, by quadrature; nats.
+
+    log_density: float32 (rows, cols), log p(z|x) on the lattice of `extent` (x_low, x_high, y_low, y_high), row 0 at
+    y_low; for latent_dim 1 a single row. energy: -log p(x, z) on the same lattice. error: change at double resolution
+    plus the mass at the box's edge. gap = log_px - elbo, two independent integrals. loc, scale: of q(z|x).
+    """
+
+    channel: str
+    id: int
+    step: int
+    index: int
+    is_fine: bool
+    log_density: Array
+    energy: Array
+    extent: tuple[float, float, float, float]
+    loc: Array
+    scale: Array
+    log_px: float
+    error: float
+    elbo: float
+    gap: float
+    mode: Array
+    """Where the posterior is highest, (latent_dim,)."""
+
+
+@dataclass(frozen=True)
+class Climbed:
+    """Answer to Climb: IWAE bounds of one image by k, nats, with standard errors; ess and k-hat of all its weights.
+
+    bounds[i] is the mean of the disjoint groups of k[i] samples; the last, of one group, has the delta-method's error.
+    """
+
+    channel: str
+    id: int
+    step: int
+    index: int
+    k: NDArray[np.int64]
+    bounds: Array
+    errors: Array
+    ess: float
+    k_hat: float
+    log_px: float
+    log_px_mc_se: float
+
+
+@dataclass(frozen=True)
+class Improved:
+    """Answer to Improve: q's way from the encoder's to its best: loc, scale (T, latent_dim), elbo (T,), nats.
+
+    amortisation_gap = elbo[-1] - elbo[0] on one set of quadrature points or samples; family_gap: what is left to
+    log p(x), where that is known exactly (latent_dim 1 and 2), else None.
+    """
+
+    channel: str
+    id: int
+    step: int
+    index: int
+    loc: Array
+    scale: Array
+    elbo: Array
+    amortisation_gap: float
+    family_gap: float | None
+
+
+@dataclass(frozen=True)
+class TermsRead:
+    """Answer to ReadTerms, nats. log_likelihood, log_prior, log_posterior: (K,), of K codes z (K, latent_dim) ~ q.
+
+    kl: the closed form, None where there is none. For M2 the terms are those of the most probable class.
+    """
+
+    channel: str
+    id: int
+    step: int
+    index: int
+    z: Array
+    log_likelihood: Array
+    log_prior: Array
+    log_posterior: Array
+    kl: float | None
+    kl_per_dim: Array | None
+    pixels: int
+    latent_dim: int
+
+
+@dataclass(frozen=True)
+class MixtureFitted:
+    """Answer to FitMixture. log_likelihood, bound: nats a point; responsibilities: float32 (n, components).
+
+    bound: Jensen's bound with `responsibilities` under `mixture`: equal to the log-likelihood right after an E step.
+    """
+
+    channel: str
+    id: int
+    step: int
+    mixture: Mixture
+    responsibilities: Array
+    log_likelihood: float
+    bound: float
+    iterations: int
+    is_at_floor: bool
 
 
 @dataclass(frozen=True)
@@ -291,11 +502,12 @@ class JobProgress:
 
 @dataclass(frozen=True)
 class JobDone:
-    """A job has delivered; `path` is the file it wrote."""
+    """A job has delivered; `path` is the file it wrote, or `report` what it found out."""
 
     job: int
-    path: Path
+    path: Path | None
     step: int
+    report: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -325,7 +537,7 @@ class EngineFailed:
     context: dict[str, Any] = field(default_factory=dict)
 
 
-Answer = Decoded | Encoded | Rendered | RequestFailed
+Answer = Decoded | Encoded | Rendered | Inspected | Climbed | Improved | TermsRead | MixtureFitted | RequestFailed
 Event = (
     RunStatus
     | RunOpened

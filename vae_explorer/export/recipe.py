@@ -15,7 +15,16 @@ MAX_SEED = 2**31 - 1
 MAX_CODE = 1e6
 """A code's numbers reach no further than this: beyond, a decoder's float32 runs over."""
 
-PictureKind = Literal["manifold", "samples", "reconstructions", "traversal", "interpolation", "codes"]
+PictureKind = Literal["manifold", "samples", "reconstructions", "traversal", "interpolation", "classes", "codes"]
+CodeSource = Literal["prior", "aggregate", "mixture"]
+
+
+class MixtureRecipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A Gaussian mixture to draw codes from: weights (K,), means (K, d), covariances (K, d, d)."""
+
+    weights: tuple[float, ...]
+    means: tuple[tuple[float, ...], ...]
+    covariances: tuple[tuple[tuple[float, ...], ...], ...]
 
 
 class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -45,6 +54,12 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """The two latent dimensions of a manifold, or of a traversal; None: the two of largest kl, resp. all."""
     draw: bool = False
     """A draw from p(x|z) instead of its mean."""
+    source: CodeSource = "prior"
+    """Where samples come from: the prior, the aggregate posterior (an image at random, then a code of its q), or
+    `mixture`."""
+    mixture: MixtureRecipe | None = None
+    label: int | None = None
+    """M2: the class of all tiles; None: drawn from p(y) for samples, the mean over p(y) else."""
     step: int | None = None
     run: str | None = None
     config: dict[str, Any] | None = None

@@ -22,6 +22,7 @@ from vae_explorer.gui.channel import Channel
 from vae_explorer.gui.coming_runs import ComingRuns
 from vae_explorer.gui.data_loader import is_same_reading
 from vae_explorer.gui.selection import Selection, SelectionHistory, initial_selection
+from vae_explorer.runs.records import LiveName
 
 log = logging.getLogger(__name__)
 
@@ -235,7 +236,7 @@ class ModelController(QObject):
         if self.config is not None and self.data is not None:
             self._begin(self.config, self.data)
 
-    def set_live(self, name: Literal["learning_rate", "beta"], value: float) -> None:
+    def set_live(self, name: LiveName, value: float) -> None:
         """Change beta or the learning rate of the open run."""
         self._send(m.SetLive(name, value))
 

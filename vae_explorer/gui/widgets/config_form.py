@@ -9,7 +9,8 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLabel, QLineEdit, QWidget
 
-from vae_explorer.config import FIELDS, FieldSpec, RunConfig, is_relevant
+from vae_explorer.config import FIELDS, FieldSpec, RunConfig
+from vae_explorer.config_rules import is_relevant
 from vae_explorer.errors import ConfigError
 from vae_explorer.gui.theme import GRID_PX, current_theme
 from vae_explorer.gui.widgets.number_field import parse_number
@@ -25,17 +26,18 @@ def parse_text(spec: FieldSpec, text: str) -> Any:
         return None
     if spec.kind == "text":
         return spec.validate(text)
-    if spec.kind == "int_list":
+    if spec.kind in ("int_list", "float_list"):
         words = text.strip("[]()").replace(";", ",").replace(" ", ",").split(",")
         return spec.validate([_number(spec, word) for word in words if word])
     return spec.validate(_number(spec, text))
 
 
 def _number(spec: FieldSpec, text: str) -> float | int:
-    number = parse_number(text, is_whole=spec.kind != "float")
+    is_whole = spec.kind in ("int", "int_list")
+    number = parse_number(text, is_whole=is_whole)
     if number is None:
         raise ConfigError(f"{spec.key} = {text!r}: expected {spec.expectation}.")
-    return number if spec.kind == "float" else int(number)
+    return int(number) if is_whole else number
 
 
 def value_text(value: Any) -> str:

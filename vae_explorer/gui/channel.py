@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,7 +17,7 @@ from vae_explorer.export.recipe import Recipe
 class Channel(QObject):
     """One panel's stream of questions: the newest question wins, an answer older than the newest shown is dropped.
 
-    answered(object): Decoded, Encoded or Rendered. failed(str): one sentence; the panel keeps what it shows.
+    answered(object): what the question's kind is answered by, such as Decoded. failed(str): one sentence; the panel keeps what it shows.
     """
 
     answered = Signal(object)
@@ -37,15 +38,37 @@ class Channel(QObject):
         """Whether a question is still unanswered."""
         return self._shown < self.asked
 
-    def decode(self, z: ArrayLike, *, draw_seed: int | None = None) -> int:
-        """Ask for the pictures of codes (n, latent_dim); returns the question's id."""
+    def decode(
+        self, z: ArrayLike, *, draw_seed: int | None = None, label: int | None = None, of: m.Which = "run"
+    ) -> int:
+        """Ask for the pictures of codes (n, latent_dim), of a class where the model has some; returns the question's id."""
         codes = np.array(np.atleast_2d(z), dtype=np.float32)
-        return self._ask(lambda id_: m.Decode(self.name, id_, codes, draw_seed))
+        return self._ask(lambda id_: m.Decode(self.name, id_, codes, draw_seed, label, of))
 
-    def encode(self, indices: ArrayLike, *, draw_seed: int | None = None) -> int:
+    def encode(self, indices: ArrayLike, *, draw_seed: int | None = None, of: m.Which = "run") -> int:
         """Ask for posterior, reconstruction and figures of images by index (n,)."""
         wanted = np.array(np.atleast_1d(indices), dtype=np.int64)
-        return self._ask(lambda id_: m.Encode(self.name, id_, wanted, draw_seed))
+        return self._ask(lambda id_: m.Encode(self.name, id_, wanted, draw_seed, of))
+
+    def inspect(self, index: int, *, is_fine: bool) -> int:
+        """Ask for the exact posterior of one image (latent_dim 1 and 2)."""
+        return self._ask(lambda id_: m.Inspect(self.name, id_, index, is_fine))
+
+    def climb(self, index: int, *, samples: int = 5000, seed: int = 0) -> int:
+        """Ask for the ladder of importance-weighted bounds of one image."""
+        return self._ask(lambda id_: m.Climb(self.name, id_, index, samples, seed))
+
+    def improve(self, index: int) -> int:
+        """Ask for the best q of one image."""
+        return self._ask(lambda id_: m.Improve(self.name, id_, index))
+
+    def read_terms(self, index: int, *, samples: int = 64, seed: int = 0) -> int:
+        """Ask for every term of the bound of one image."""
+        return self._ask(lambda id_: m.ReadTerms(self.name, id_, index, samples, seed))
+
+    def fit_mixture(self, **question: Any) -> int:
+        """Ask for one action of EM; the keywords are the fields of `messages.FitMixture`."""
+        return self._ask(lambda id_: m.FitMixture(self.name, id_, **question))
 
     def render(self, recipe: Recipe) -> int:
         """Ask for a gallery picture."""

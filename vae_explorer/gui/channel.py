@@ -17,7 +17,8 @@ from vae_explorer.export.recipe import Recipe
 class Channel(QObject):
     """One panel's stream of questions: the newest question wins, an answer older than the newest shown is dropped.
 
-    answered(object): what the question's kind is answered by, such as Decoded. failed(str): one sentence; the panel keeps what it shows.
+    answered(object): what the question's kind is answered by, such as Decoded. failed(str): one sentence; the panel
+    keeps what it shows.
     """
 
     answered = Signal(object)
@@ -41,7 +42,7 @@ class Channel(QObject):
     def decode(
         self, z: ArrayLike, *, draw_seed: int | None = None, label: int | None = None, of: m.Which = "run"
     ) -> int:
-        """Ask for the pictures of codes (n, latent_dim), of a class where the model has some; returns the question's id."""
+        """Ask for the pictures of codes (n, latent_dim), of class `label` in M2; returns the question's id."""
         codes = np.array(np.atleast_2d(z), dtype=np.float32)
         return self._ask(lambda id_: m.Decode(self.name, id_, codes, draw_seed, label, of))
 

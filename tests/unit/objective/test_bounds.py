@@ -133,7 +133,7 @@ def test_other_gradients_agree_with_the_reparameterised_one_in_the_mean(kind: st
 def test_the_score_function_is_the_noisiest() -> None:
     _, quiet = gradients("reparameterised", k=1, is_importance=False)
     _, noisy = gradients("score_function", k=1, is_importance=False)
-    assert (noisy[:2] > 1.5 * quiet[:2]).all()
+    assert (noisy[:2] > 1.3 * quiet[:2]).all()
 
 
 def test_the_dreg_gradient_falls_silent_where_q_is_the_posterior() -> None:

@@ -56,7 +56,7 @@ def test_each_is_zero_at_the_prior_and_positive_elsewhere(similarity: object) ->
 
 def test_total_correlation_of_correlated_codes() -> None:
     # Narrow posteriors whose means are a Gaussian with correlation r: TC = -log(1 - r^2) / 2.
-    n, r, width = 4000, 0.8, 0.2
+    n, r, width = 1500, 0.8, 0.2
     law = MultivariateNormal(torch.zeros(2), torch.tensor([[1.0, r], [r, 1.0]]))
     torch.manual_seed(0)
     loc = law.sample((n,)).double()
@@ -67,7 +67,7 @@ def test_total_correlation_of_correlated_codes() -> None:
     # The batch is the whole data set here: with n_images = n the joint and each factor carry log(n n) too much, and
     # the two factors carry it twice; that shift, log(n), is the estimator's own.
     found = total_correlation(z, q, n_images=n).item() - math.log(n)
-    assert found == pytest.approx(expected, abs=0.08)
+    assert found == pytest.approx(expected, abs=0.1)
 
 
 def test_the_gradient_of_total_correlation_pulls_correlated_codes_apart() -> None:

@@ -342,7 +342,7 @@ class ModelController(QObject):
     def handle(self, event: m.Event) -> None:
         """Take one event of the outbox; called by the event pump in the GUI thread."""
         match event:
-            case m.Decoded() | m.Encoded() | m.Rendered() | m.RequestFailed():
+            case _ if isinstance(event, m.Answer):
                 if event.channel in self._channels:
                     self._channels[event.channel].deliver(event)
             case m.RunStatus():

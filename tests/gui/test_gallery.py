@@ -294,7 +294,10 @@ def test_exports_show_their_progress_can_be_cancelled_and_say_how_they_ended(pan
     assert m.CancelJob(job) in fake_controller.sent
     fake_controller.handle(m.JobFailed(job, "Cancelled.", is_cancelled=True))
     assert not bar.isVisible()
-    fake_controller.handle(m.JobDone(job + 1, Path("folder") / "grid.png", 1200))
+    fake_controller.handle(m.JobProgress(job + 2, 0.4))
+    assert not bar.isVisible(), "the job of another panel"
+    job = fake_controller.export(panel.recipe, Path("grid.png"))
+    fake_controller.handle(m.JobDone(job, Path("folder") / "grid.png", 1200))
     assert part(panel, QLabel, "caption").text() == "Written: grid.png, step 1,200"
 
 

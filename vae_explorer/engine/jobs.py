@@ -8,50 +8,56 @@ from typing import Any
 
 from vae_explorer.data.image_data import ImageData
 from vae_explorer.engine.failures import sentence_of
-from vae_explorer.engine.messages import Export, JobDone, JobFailed, JobProgress
+from vae_explorer.engine.messages import Assess, Export, Job, JobDone, JobFailed, JobProgress
 from vae_explorer.engine.outbox import Outbox
 from vae_explorer.engine.pacing import SLICE_S, Clock
-from vae_explorer.engine.serve import Slices
-from vae_explorer.errors import VaeExplorerError
+from vae_explorer.engine.slices import Slices
+from vae_explorer.errors import CancelledError, UsageError, VaeExplorerError
 from vae_explorer.evaluation.pictures import picture_slices
 from vae_explorer.export.write import check_export_path, write_export
 
 log = logging.getLogger(__name__)
 
+_CANCELLED = {Export: "The export was cancelled.", Assess: "The evaluation was cancelled."}
+
 
 class JobQueue:
-    """Exports that wait and the one under way. A cancelled job ends within a slice and leaves no file."""
+    """Jobs that wait and the one under way. A cancelled job ends within a slice and leaves no half-written file."""
 
     def __init__(self, outbox: Outbox, *, clock: Clock) -> None:
         self._outbox, self._clock = outbox, clock
-        self._waiting: deque[tuple[Export, Any, ImageData]] = deque()
-        self._current: tuple[Export, Slices[JobDone]] | None = None
+        self._queue: deque[tuple[Job, Slices[JobDone]]] = deque()
 
     @property
     def has_work(self) -> bool:
         """Whether a job waits or is under way."""
-        return self._current is not None or bool(self._waiting)
+        return bool(self._queue)
 
-    def add(self, job: Export, model: Any, data: ImageData) -> None:
-        """Queue an export of `model`, a frozen copy of the weights at the time of asking."""
-        self._waiting.append((job, model, data))
+    def add(self, job: Job, model: Any, data: ImageData) -> None:
+        """Queue a job on `model`, a frozen copy of the weights at the time of asking."""
+        self._queue.append((job, _slices_of(job, model, data)))
 
     def cancel(self, number: int) -> None:
-        """End a job, waiting or under way; one that is over already is left alone."""
-        if self._current is not None and self._current[0].job == number:
-            self._current[1].close()
-            self._current = None
-        elif any(job.job == number for job, _, _ in self._waiting):
-            self._waiting = deque(entry for entry in self._waiting if entry[0].job != number)
-        else:
+        """End a job, waiting or under way; what it keeps of its work follows. One that is over is left alone."""
+        entry = next((entry for entry in self._queue if entry[0].job == number), None)
+        if entry is None:
             return
-        self._outbox.put(JobFailed(number, "The export was cancelled.", is_cancelled=True))
+        self._queue.remove(entry)
+        job, slices = entry
+        self._outbox.put(JobFailed(number, _CANCELLED[type(job)], is_cancelled=True))
+        try:
+            slices.throw(CancelledError(_CANCELLED[type(job)]))
+        except StopIteration as end:
+            self._outbox.put(end.value)
+        except CancelledError:
+            pass
+        finally:
+            slices.close()
 
     def cancel_all(self) -> None:
         """End every job."""
-        numbers = [] if self._current is None else [self._current[0].job]
-        for number in [*numbers, *(job.job for job, _, _ in self._waiting)]:
-            self.cancel(number)
+        for job in [job.job for job, _ in self._queue]:
+            self.cancel(job)
 
     def work(self) -> None:
         """Work the oldest job for about SLICE_S."""
@@ -62,20 +68,25 @@ class JobQueue:
                 break
 
     def _work_slice(self) -> None:
-        if self._current is None:
-            job, model, data = self._waiting.popleft()
-            self._current = (job, _export_slices(job, model, data))
-        job, slices = self._current
+        job, slices = self._queue[0]
         try:
             self._outbox.put(JobProgress(job.job, next(slices)))
         except StopIteration as end:
-            self._current = None
+            self._queue.popleft()
             self._outbox.put(end.value)
         except Exception as error:
-            self._current = None
+            self._queue.popleft()
             if not isinstance(error, VaeExplorerError):
                 log.exception("job %s failed", job.job)
             self._outbox.put(JobFailed(job.job, sentence_of(error)))
+
+
+def _slices_of(job: Job, model: Any, data: ImageData) -> Slices[JobDone]:
+    match job:
+        case Export():
+            return _export_slices(job, model, data)
+        case Assess():
+            raise UsageError("Nothing works out a report in slices yet.")
 
 
 def _export_slices(job: Export, model: Any, data: ImageData) -> Slices[JobDone]:

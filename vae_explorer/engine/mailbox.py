@@ -5,18 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 
-from vae_explorer.engine.messages import (
-    SMALL_BATCH,
-    CancelJob,
-    Command,
-    Decode,
-    Encode,
-    Export,
-    Job,
-    Message,
-    Render,
-    Request,
-)
+from vae_explorer.engine.messages import SMALL_BATCH, CancelJob, Command, Decode, Encode, Job, Message, Request
 
 
 @dataclass(frozen=True)
@@ -44,15 +33,14 @@ class Mailbox:
     def put(self, message: Message) -> None:
         """Add a message and wake whoever waits; never blocks. A request replaces the waiting one of its channel."""
         with self._changed:
-            match message:
-                case Decode() | Encode() | Render():
-                    self._small.pop(message.channel, None)
-                    self._bulk.pop(message.channel, None)
-                    (self._small if is_small(message) else self._bulk)[message.channel] = message
-                case Export() | CancelJob():
-                    self._jobs.append(message)
-                case _:
-                    self._commands.append(message)
+            if isinstance(message, Request):
+                self._small.pop(message.channel, None)
+                self._bulk.pop(message.channel, None)
+                (self._small if is_readers(message) else self._bulk)[message.channel] = message
+            elif isinstance(message, Job | CancelJob):
+                self._jobs.append(message)
+            else:
+                self._commands.append(message)
             self._changed.notify_all()
 
     def poke(self) -> None:
@@ -114,5 +102,10 @@ def is_small(request: Request) -> bool:
             return len(request.z) <= SMALL_BATCH
         case Encode():
             return len(request.indices) <= SMALL_BATCH
-        case Render():
+        case _:
             return False
+
+
+def is_readers(request: Request) -> bool:
+    """Whether the reader thread may answer: a small question to the open run, of which it has a copy."""
+    return is_small(request) and isinstance(request, Decode | Encode) and request.of == "run"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
 
 from vae_explorer.data.image_data import ImageData
 from vae_explorer.engine.failures import failed
@@ -15,6 +14,7 @@ from vae_explorer.engine.pacing import SLICE_S, Clock, SpeedMeter, StepClock
 from vae_explorer.engine.run_keeper import RunKeeper
 from vae_explorer.errors import DivergedError, VaeExplorerError
 from vae_explorer.runs.folder import RunFolder
+from vae_explorer.runs.records import LiveName
 from vae_explorer.training.session import Advance, TrainingSession
 
 STATUS_EVERY_S = 0.2
@@ -100,7 +100,7 @@ class RunControl:
             self.state, self._is_stopping, self._is_single_step = EngineState.RUNNING, True, False
             self._rest_at_end()
 
-    def set_live(self, name: Literal["learning_rate", "beta"], value: float) -> None:
+    def set_live(self, name: LiveName, value: float) -> None:
         """Change a live value before the next update; its mark goes into the log. UsageError when out of range."""
         self.session.set_live(name, value)
         self._take_records()

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,14 +22,11 @@ from vae_explorer.engine.messages import (
     Request,
     RequestFailed,
 )
+from vae_explorer.engine.slices import Slices, drain, read_only
 from vae_explorer.errors import UsageError, VaeExplorerError
 from vae_explorer.evaluation.pictures import picture_slices
 
 log = logging.getLogger(__name__)
-
-T = TypeVar("T")
-Slices = Generator[float, None, T]
-"""Work in slices: yields the share that is done, returns the result."""
 
 
 class Looker(Protocol):
@@ -62,29 +58,15 @@ def answer_slices(request: Request, model: Any, data: ImageData) -> Slices[Answe
                 return (yield from _encode(request, model, len(data)))
             case Render():
                 return (yield from _render(request, model, data))
+            case _:
+                raise UsageError(f"{type(request).__name__} cannot be answered.")
     except Exception as error:
         if not isinstance(error, VaeExplorerError):
             log.exception("request %s of channel %s failed", request.id, request.channel)
         return RequestFailed(request.channel, request.id, sentence_of(error))
 
 
-def drain(slices: Slices[T]) -> T:
-    """Work all slices at once and return the result."""
-    while True:
-        try:
-            next(slices)
-        except StopIteration as end:
-            result: T = end.value
-            return result
-
-
-def read_only(array: NDArray[Any]) -> NDArray[Any]:
-    """Return `array`, sealed against writing before it leaves the engine."""
-    array.flags.writeable = False
-    return array
-
-
-def _decode(request: Decode, model: Looker, latent_dim: int) -> Slices[Answer]:
+def _decode(request: Decode, model: Any, latent_dim: int) -> Slices[Answer]:
     z = np.array(request.z, dtype=np.float32)
     if z.ndim != 2 or z.shape[1] != latent_dim or not np.isfinite(z).all():
         raise UsageError(f"Codes of shape {z.shape} cannot be decoded: expected (n, {latent_dim}) finite numbers.")

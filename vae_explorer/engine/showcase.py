@@ -11,7 +11,7 @@ from vae_explorer.data.image_data import ImageData
 from vae_explorer.engine.messages import SMALL_BATCH, CodesSnapshot
 from vae_explorer.engine.pacing import SLICE_S, Clock
 from vae_explorer.engine.run_keeper import RunKeeper
-from vae_explorer.engine.serve import Slices, T
+from vae_explorer.engine.slices import Slices, T
 from vae_explorer.engine.snapshots import live_sample, snapshot_slices
 from vae_explorer.latent.grids import plane_lattice
 from vae_explorer.latent.projection import axis_basis

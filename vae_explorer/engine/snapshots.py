@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vae_explorer.engine.messages import CodesSnapshot
-from vae_explorer.engine.serve import Slices, read_only
+from vae_explorer.engine.slices import Slices, read_only
 
 SAMPLE_SIZE = 2000
 """Most images of the live sample."""
@@ -61,7 +61,7 @@ def snapshot_slices(model: Any, indices: NDArray[np.int64], *, is_complete: bool
     sizes = np.array([len(part.loc) for part in parts], dtype=np.float64)
     has_kl = parts[0].kl_per_dim is not None
     kl_per_dim = np.average([part.kl_per_dim for part in parts], axis=0, weights=sizes) if has_kl else None
-    joined = {
+    joined: dict[str, Any] = {
         name: read_only(np.concatenate([getattr(part, name) for part in parts]))
         for name in ("loc", "scale", "elbo", "kl", "distortion")
     }

@@ -11,8 +11,9 @@ from vae_explorer.data.image_data import ImageData
 from vae_explorer.engine.messages import Answer, CodesSnapshot, Request
 from vae_explorer.engine.outbox import Outbox
 from vae_explorer.engine.pacing import SLICE_S, Clock, TokenBucket
-from vae_explorer.engine.serve import Slices, answer_slices
+from vae_explorer.engine.serve import answer_slices
 from vae_explorer.engine.showcase import Showcase
+from vae_explorer.engine.slices import Slices
 from vae_explorer.engine.snapshots import LiveSample, snapshot_slices
 
 SNAPSHOT_EVERY_S = 0.1

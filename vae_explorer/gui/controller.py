@@ -75,6 +75,7 @@ class ModelController(QObject):
         self._new_run_path = new_run_path
         self._channels: dict[str, Channel] = {}
         self._jobs = itertools.count(1)
+        self._exports: set[int] = set()
         self._coming = ComingRuns()
         self._stored: m.RunOpened | None = None
         self.config: RunConfig | None = None
@@ -247,8 +248,13 @@ class ModelController(QObject):
     def export(self, recipe: Recipe, path: Path) -> int:
         """Write a picture or table as a job; returns its number."""
         job = next(self._jobs)
+        self._exports.add(job)
         self._send(m.Export(job, recipe, path))
         return job
+
+    def is_export(self, job: int) -> bool:
+        """Whether the job of a number is one that writes a file."""
+        return job in self._exports
 
     def cancel_job(self, job: int) -> None:
         """Ask a job to end."""

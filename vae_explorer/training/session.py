@@ -20,7 +20,7 @@ from vae_explorer.model.noise import Stream, seeded_generator
 from vae_explorer.model.pixels import Pixels
 from vae_explorer.objective.elbo import elbo_terms
 from vae_explorer.objective.reading import SAMPLES, CodesArrays, EncodedArrays, FrozenModel, ModelReader
-from vae_explorer.runs.records import LogRecord, MarkRecord, MetricRecord
+from vae_explorer.runs.records import LiveName, LogRecord, MarkRecord, MetricRecord
 from vae_explorer.training.batches import Batches
 from vae_explorer.training.best import BestKeeper
 from vae_explorer.training.devices import resolve_device
@@ -33,7 +33,6 @@ from vae_explorer.training.state import AnyArray, SessionMeta, copy_into, to_arr
 if TYPE_CHECKING:
     from vae_explorer.runs.folder import RunFolder
 
-LiveName = Literal["learning_rate", "beta"]
 _LIVE_KEYS: dict[LiveName, str] = {"learning_rate": "train.learning_rate", "beta": "objective.beta"}
 
 LATCH_EVERY = 100

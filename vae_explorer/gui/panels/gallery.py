@@ -215,18 +215,20 @@ class GalleryPanel(QWidget):
         self._say(message, is_error=True)
 
     def _on_job_progressed(self, job: int, fraction: float) -> None:
-        self._jobs.add(job)
-        self._exports.set_progress(fraction, self.tr("Export"))
+        if self._controller.is_export(job):
+            self._jobs.add(job)
+            self._exports.set_progress(fraction, self.tr("Export"))
 
     def _on_job_ended(self, event: JobDone | JobFailed) -> None:
+        if not self._controller.is_export(event.job):
+            return
         self._jobs.discard(event.job)
         if not self._jobs:
             self._exports.end()
-        if isinstance(event, JobDone):
-            text = self.tr("Written: {name}, step {step}").format(name=event.path.name, step=f"{event.step:,}")
-            self._say(text)
-        else:
+        if isinstance(event, JobFailed):
             self._say(event.message, is_error=not event.is_cancelled)
+        elif event.path is not None:
+            self._say(self.tr("Written: {name}, step {step}").format(name=event.path.name, step=f"{event.step:,}"))
 
     # ---- showing and asking ---------------------------------------------------------------------------------------
 

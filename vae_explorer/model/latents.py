@@ -1,4 +1,4 @@
-"""Distributions over codes: the diagonal normal, the standard normal, and the point of an autoencoder.
+"""Distributions of the code of an image: the diagonal normal, and the point of an autoencoder.
 
 They are thin on purpose: no argument checks and no branches on values, so that a training step never waits for
 its device. The tests compare them with torch.distributions.
@@ -6,23 +6,12 @@ its device. The tests compare them with torch.distributions.
 
 from __future__ import annotations
 
-import math
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
-HALF_LOG_2_PI = 0.5 * math.log(2 * math.pi)
-
-
-class StandardNormal:
-    """The prior p(z) = N(0, I)."""
-
-    __slots__ = ()
-
-    def log_prob(self, z: Tensor) -> Tensor:
-        """Return log p(z) in nats, (...,), for z (..., latent_dim)."""
-        return -(0.5 * z.square() + HALF_LOG_2_PI).sum(-1)
+from vae_explorer.model.priors import HALF_LOG_2_PI, Prior, StandardNormal
 
 
 class Posterior(Protocol):
@@ -39,8 +28,11 @@ class Posterior(Protocol):
     def rsample(self, noise: Tensor) -> Tensor:
         """Return codes, with a gradient, from standard normal noise (..., B, latent_dim)."""
 
-    def kl_per_dim(self, prior: StandardNormal) -> Tensor | None:
-        """Return KL[q ‖ prior] of each dimension in nats, (B, latent_dim); None where there is none."""
+    def log_prob(self, z: Tensor) -> Tensor:
+        """Return log q(z|x) in nats, (..., B), for z (..., B, latent_dim)."""
+
+    def kl_per_dim(self, prior: Prior) -> Tensor | None:
+        """Return KL[q ‖ prior] of each dimension in nats, (B, latent_dim); None where there is no closed form."""
 
 
 class DiagonalNormal:
@@ -67,8 +59,13 @@ class DiagonalNormal:
         """Return log q(z|x) in nats, (..., B), for z (..., B, latent_dim)."""
         return -(0.5 * ((z - self.loc) / self.scale).square() + self.log_scale + HALF_LOG_2_PI).sum(-1)
 
-    def kl_per_dim(self, prior: StandardNormal) -> Tensor:
-        """Return the closed form of Kingma & Welling 2014, appendix B: (B, latent_dim), nats, never negative."""
+    def kl_per_dim(self, prior: Prior) -> Tensor | None:
+        """Return the closed form of Kingma & Welling 2014, appendix B: (B, latent_dim), nats, never negative.
+
+        None for any prior but the standard normal.
+        """
+        if not isinstance(prior, StandardNormal):
+            return None
         return 0.5 * (self.loc.square() + self.scale.square() - 1.0) - self.log_scale
 
 
@@ -89,6 +86,10 @@ class Point:
         """Return loc, once for each leading dimension of the noise."""
         return self.loc.expand(noise.shape)
 
-    def kl_per_dim(self, prior: StandardNormal) -> None:
+    def log_prob(self, z: Tensor) -> Tensor:
+        """A point has no density: raises TypeError."""
+        raise TypeError("an autoencoder's code is a point, which has no density")
+
+    def kl_per_dim(self, prior: Prior) -> None:
         """Return None: a point has no KL to a density."""
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
+from typing import Literal
 
 import torch
 from torch import nn
@@ -17,55 +18,81 @@ Shape = tuple[int, int, int]
 CONV_SIDES = range(8, 129)
 """Heights and widths that the convolutional networks take."""
 
-_ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "tanh": nn.Tanh, "silu": nn.SiLU}
+Init = Literal["default", "glorot", "normal"]
+
+ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "relu": nn.ReLU, "tanh": nn.Tanh, "silu": nn.SiLU, "softplus": nn.Softplus,
+}  # fmt: skip
+"""The nonlinearities of `model.activation`."""
 
 
-def build_networks(config: ModelConfig, shape: Shape, *, encoder_outputs: int) -> tuple[nn.Module, nn.Module]:
-    """Return (encoder, decoder): (B, C, H, W) to (B, encoder_outputs), (B, latent_dim) to (B, C, H, W).
+def build_networks(
+    config: ModelConfig, shape: Shape, *, encoder_outputs: int, decoder_channels: int
+) -> tuple[nn.Module, nn.Module]:
+    """Return (encoder, decoder): (B, C, H, W) to (B, encoder_outputs), (B, latent_dim) to (B, decoder_channels, H, W).
 
-    Raises ConfigError when the convolutions do not fit the images.
+    Without hidden layers both are affine. Raises ConfigError when the convolutions do not fit the images.
     """
-    if config.network == "mlp":
-        return _mlp_networks(config, shape, encoder_outputs)
-    return _conv_networks(config, shape, encoder_outputs)
+    build = _mlp_networks if config.network == "mlp" else _conv_networks
+    return build(config, shape, encoder_outputs=encoder_outputs, decoder_channels=decoder_channels)
 
 
-def initialise(module: nn.Module, generator: torch.Generator) -> None:
-    """Draw weights and biases from U(-1/sqrt(fan_in), 1/sqrt(fan_in)), PyTorch's default, by `generator`.
+def initialise(module: nn.Module, generator: torch.Generator, *, how: Init = "default", scale: float = 0.01) -> None:
+    """Draw the weights and biases of all layers by `generator`.
 
-    The global generator is not touched, so that building a model disturbs nothing else.
+    default: both from U(-1/sqrt(fan_in), 1/sqrt(fan_in)), as PyTorch does. glorot: weights from U(-a, a), a =
+    sqrt(6 / (fan_in + fan_out)) (Glorot & Bengio 2010, eq. 16), biases 0. normal: both from N(0, scale²). The global
+    generator is not touched, so that building a model disturbs nothing else.
     """
     with torch.no_grad():
         for layer in module.modules():
             if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
-                bound = 1.0 / math.sqrt(layer.weight[0].numel())
-                layer.weight.uniform_(-bound, bound, generator=generator)
-                if layer.bias is not None:
-                    layer.bias.uniform_(-bound, bound, generator=generator)
+                _initialise_layer(layer, generator, how=how, scale=scale)
 
 
-def _dense(widths: list[int], activation: type[nn.Module]) -> list[nn.Module]:
-    """Linear layers between the widths, each but the last followed by the activation."""
+def _initialise_layer(
+    layer: nn.Linear | nn.Conv2d | nn.ConvTranspose2d, generator: torch.Generator, *, how: Init, scale: float
+) -> None:
+    weight, bias = layer.weight, layer.bias
+    if how == "glorot":
+        nn.init.xavier_uniform_(weight, generator=generator)
+        if bias is not None:
+            bias.zero_()
+        return
+    bound = 1.0 / math.sqrt(weight[0].numel())
+    for values in (weight, bias):
+        if values is not None and how == "normal":
+            values.normal_(std=scale, generator=generator)
+        elif values is not None:
+            values.uniform_(-bound, bound, generator=generator)
+
+
+def dense(widths: list[int], activation: type[nn.Module]) -> list[nn.Module]:
+    """Return linear layers between the widths, each but the last followed by the activation."""
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(widths):
         layers += [nn.Linear(inputs, outputs), activation()]
     return layers[:-1]
 
 
-def _mlp_networks(config: ModelConfig, shape: Shape, encoder_outputs: int) -> tuple[nn.Module, nn.Module]:
-    activation = _ACTIVATIONS[config.activation]
-    pixels = math.prod(shape)
+def _mlp_networks(
+    config: ModelConfig, shape: Shape, *, encoder_outputs: int, decoder_channels: int
+) -> tuple[nn.Module, nn.Module]:
+    activation = ACTIVATIONS[config.activation]
     hidden = list(config.hidden)
-    encoder = nn.Sequential(nn.Flatten(), *_dense([pixels, *hidden, encoder_outputs], activation))
+    decoded = (decoder_channels, *shape[1:])
+    encoder = nn.Sequential(nn.Flatten(), *dense([math.prod(shape), *hidden, encoder_outputs], activation))
     decoder = nn.Sequential(
-        *_dense([config.latent_dim, *reversed(hidden), pixels], activation), nn.Unflatten(-1, shape)
+        *dense([config.latent_dim, *reversed(hidden), math.prod(decoded)], activation), nn.Unflatten(-1, decoded)
     )
     return encoder, decoder
 
 
-def _conv_networks(config: ModelConfig, shape: Shape, encoder_outputs: int) -> tuple[nn.Module, nn.Module]:
+def _conv_networks(
+    config: ModelConfig, shape: Shape, *, encoder_outputs: int, decoder_channels: int
+) -> tuple[nn.Module, nn.Module]:
     """Each convolution (4 x 4, stride 2) takes a side n to floor(n / 2); its mirror adds the lost row of odd sides."""
-    activation = _ACTIVATIONS[config.activation]
+    activation = ACTIVATIONS[config.activation]
     sizes = _conv_sizes(config, shape)
     channels = [shape[0], *config.channels]
     features = (channels[-1], *sizes[-1])
@@ -76,10 +103,11 @@ def _conv_networks(config: ModelConfig, shape: Shape, encoder_outputs: int) -> t
     for (inputs, outputs), larger in zip(pairwise(channels), sizes, strict=False):
         down += [nn.Conv2d(inputs, outputs, 4, stride=2, padding=1), activation()]
         odd = (larger[0] % 2, larger[1] % 2)
-        up[:0] = [activation(), nn.ConvTranspose2d(outputs, inputs, 4, stride=2, padding=1, output_padding=odd)]
-    encoder = nn.Sequential(*down, nn.Flatten(), *_dense([math.prod(features), *hidden, encoder_outputs], activation))
+        decoded = inputs if up else decoder_channels
+        up[:0] = [activation(), nn.ConvTranspose2d(outputs, decoded, 4, stride=2, padding=1, output_padding=odd)]
+    encoder = nn.Sequential(*down, nn.Flatten(), *dense([math.prod(features), *hidden, encoder_outputs], activation))
     decoder = nn.Sequential(
-        *_dense([config.latent_dim, *reversed(hidden), math.prod(features)], activation),
+        *dense([config.latent_dim, *reversed(hidden), math.prod(features)], activation),
         nn.Unflatten(-1, features),
         *up,
     )

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch.distributions import Independent, Normal, kl_divergence
 
-from vae_explorer.model.latents import DiagonalNormal, Point, StandardNormal
+from vae_explorer.model.latents import DiagonalNormal, Point
+from vae_explorer.model.priors import StandardNormal
 
 
 @pytest.fixture
@@ -19,7 +20,7 @@ def reference(posterior):
 
 
 def test_kl_is_that_of_torch_distributions_and_never_negative(posterior):
-    kl = posterior.kl_per_dim(StandardNormal())
+    kl = posterior.kl_per_dim(StandardNormal(4))
     standard = Normal(torch.zeros(4, dtype=torch.float64), torch.ones(4, dtype=torch.float64))
     torch.testing.assert_close(kl, kl_divergence(reference(posterior), standard))
     assert (kl >= 0).all()
@@ -27,24 +28,24 @@ def test_kl_is_that_of_torch_distributions_and_never_negative(posterior):
 
 def test_kl_is_zero_only_at_the_prior():
     at_prior = DiagonalNormal(torch.zeros(1, 3), torch.zeros(1, 3))
-    assert at_prior.kl_per_dim(StandardNormal()).abs().max() == 0
+    assert at_prior.kl_per_dim(StandardNormal(4)).abs().max() == 0
     beside = DiagonalNormal(torch.tensor([[0.0, 0.1, 0.0]]), torch.tensor([[0.1, 0.0, -0.1]]))
-    assert (beside.kl_per_dim(StandardNormal()) > 1e-3).all()
+    assert (beside.kl_per_dim(StandardNormal(4)) > 1e-3).all()
 
 
 def test_kl_is_the_mean_of_log_q_minus_log_p(posterior):
     noise = torch.randn(200_000, 5, 4, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
     z = posterior.rsample(noise)
-    difference = posterior.log_prob(z) - StandardNormal().log_prob(z)
+    difference = posterior.log_prob(z) - StandardNormal(4).log_prob(z)
     error = difference.std(0) / len(noise) ** 0.5
-    assert ((difference.mean(0) - posterior.kl_per_dim(StandardNormal()).sum(-1)).abs() < 5 * error).all()
+    assert ((difference.mean(0) - posterior.kl_per_dim(StandardNormal(4)).sum(-1)).abs() < 5 * error).all()
 
 
 def test_log_prob_is_that_of_torch_distributions(posterior):
     z = torch.randn(3, 5, 4, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
     torch.testing.assert_close(posterior.log_prob(z), Independent(reference(posterior), 1).log_prob(z))
     standard = Independent(Normal(torch.zeros_like(z), torch.ones_like(z)), 1)
-    torch.testing.assert_close(StandardNormal().log_prob(z), standard.log_prob(z))
+    torch.testing.assert_close(StandardNormal(4).log_prob(z), standard.log_prob(z))
 
 
 def test_rsample_has_the_gradient_of_the_reparameterisation():
@@ -58,5 +59,5 @@ def test_rsample_has_the_gradient_of_the_reparameterisation():
 def test_a_point_is_its_own_sample_and_has_no_kl():
     point = Point(torch.tensor([[1.0, -2.0]]))
     assert torch.equal(point.rsample(torch.randn(3, 1, 2)), point.loc.expand(3, 1, 2))
-    assert point.kl_per_dim(StandardNormal()) is None
+    assert point.kl_per_dim(StandardNormal(4)) is None
     assert point.scale.abs().sum() == 0

@@ -10,7 +10,8 @@ from torch import nn
 from vae_explorer.config import RunConfig
 from vae_explorer.errors import ConfigError
 from vae_explorer.model import model as model_module
-from vae_explorer.model.model import INITIAL_SCALE, build_model
+from vae_explorer.model.heads import INITIAL_SCALE
+from vae_explorer.model.model import build_model
 from vae_explorer.model.networks import initialise
 
 

@@ -106,7 +106,7 @@ def gradients(kind: str, *, k: int, is_importance: bool) -> tuple[Tensor, Tensor
     if kind == "score_function":
         z = z.detach()
     density = DiagonalNormal(loc.detach(), log_scale.detach()) if kind == "dreg" else q
-    log_joint = StandardNormal().log_prob(z) - 0.5 * (X - theta - z).square().sum(-1)
+    log_joint = StandardNormal(1).log_prob(z) - 0.5 * (X - theta - z).square().sum(-1)
     log_weight = log_joint - density.log_prob(z)
     bound = bounds.iwae_bound(log_weight) if is_importance else log_weight.mean(0)
     if kind == "dreg":
@@ -143,6 +143,6 @@ def test_the_dreg_gradient_falls_silent_where_q_is_the_posterior() -> None:
     q = DiagonalNormal(loc, log_scale)
     z = q.rsample(torch.randn(8, 64, 1, generator=generator(), dtype=torch.float64))
     stopped = DiagonalNormal(loc.detach(), log_scale.detach())
-    log_weight = StandardNormal().log_prob(z) - 0.5 * (X - z).square().sum(-1) - stopped.log_prob(z)
+    log_weight = StandardNormal(1).log_prob(z) - 0.5 * (X - z).square().sum(-1) - stopped.log_prob(z)
     grads = torch.autograd.grad(bounds.dreg_surrogate(log_weight, z, is_importance=True).sum(), (loc, log_scale))
     assert max(gradient.abs().max().item() for gradient in grads) < 1e-12

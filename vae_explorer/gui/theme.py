@@ -34,6 +34,7 @@ class Theme:
     elbo: str
     kl: str
     distortion: str
+    gap: str
     selection: str
     end_a: str
     end_b: str
@@ -49,7 +50,8 @@ LIGHT = Theme(
     is_dark=False, window="#f4f5f7", surface="#ffffff", raised="#e9ebef", field="#ffffff",
     text="#1b1e24", muted="#626a78", line="#d3d7de", accent="#2f5bd8", accent_text="#ffffff",
     warning="#8a5a00", error="#b3261e",
-    elbo="#2f5bd8", kl="#b4436c", distortion="#3d7a52", selection="#111111", end_a="#111111", end_b="#111111",
+    elbo="#2f5bd8", kl="#b4436c", distortion="#3d7a52", gap="#b25d0b",
+    selection="#111111", end_a="#111111", end_b="#111111",
     classes=(
         "#332288", "#117733", "#44aa99", "#6cb4dc", "#c9b84e",
         "#cc6677", "#aa4499", "#882255", "#7f7f1f", "#d55e00",
@@ -59,7 +61,8 @@ DARK = Theme(
     is_dark=True, window="#16181d", surface="#1d2026", raised="#2a2e36", field="#262a33",
     text="#e8eaee", muted="#9aa2b1", line="#363b45", accent="#7c9cff", accent_text="#0d1220",
     warning="#f0b849", error="#ff8a80",
-    elbo="#7c9cff", kl="#f08fb0", distortion="#7fcf9b", selection="#ffffff", end_a="#ffffff", end_b="#ffffff",
+    elbo="#7c9cff", kl="#f08fb0", distortion="#7fcf9b", gap="#f2a65a",
+    selection="#ffffff", end_a="#ffffff", end_b="#ffffff",
     classes=(
         "#8d85e8", "#3fae63", "#5ccfbd", "#8fd3f5", "#e6d873",
         "#e98a99", "#d07fc0", "#b8618c", "#b5b552", "#ff8a3d",

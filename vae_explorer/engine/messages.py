@@ -23,6 +23,8 @@ from vae_explorer.runs.records import LiveName, LogRecord
 Array = NDArray[np.float32]
 Which = Literal["run", "companion"]
 """Whose weights are meant: the open run's, or those of the autoencoder that is trained along with it."""
+Part = Literal["encoder", "decoder"]
+"""'encoder': the weights of q (and of q(y|x)); 'decoder': all others, theta."""
 
 
 # ---- commands -----------------------------------------------------------------------------------------------------
@@ -64,6 +66,17 @@ class StepOnce:
 
 
 @dataclass(frozen=True)
+class StepPart:
+    """Do `steps` updates of one part's weights alone, then be paused: 'encoder' a lazy E step, 'decoder' an M step.
+
+    Marks `part` in the log tell where it began, and where all weights are updated again.
+    """
+
+    part: Part
+    steps: int
+
+
+@dataclass(frozen=True)
 class Stop:
     """End the run: save, evaluate what is due, state FINISHED. `Start` goes on from there all the same."""
 
@@ -97,7 +110,7 @@ class ShutDown:
     """Save if there is anything unsaved, then end the loop."""
 
 
-Command = NewRun | OpenRun | Start | Pause | StepOnce | Stop | SetLive | SetCompanion | Save | ShutDown
+Command = NewRun | OpenRun | Start | Pause | StepOnce | StepPart | Stop | SetLive | SetCompanion | Save | ShutDown
 
 
 # ---- requests (latest wins per channel) -----------------------------------------------------------------------------

@@ -9,6 +9,9 @@ import msgspec
 LiveName = Literal["learning_rate", "beta", "free_bits", "warmup"]
 """What can be changed while it trains; 'warmup' lets beta climb from 0 over `value` steps from that step on."""
 
+MarkName = Literal[LiveName, "part"]
+"""What a mark can tell; 'part': from there on all weights are updated (0), the encoder's alone (1), or all others (2)."""
+
 
 class MetricRecord(msgspec.Struct, frozen=True, kw_only=True, tag="metrics", tag_field="type"):
     """Figures in nats per image. split 'train': the mean over the steps since the last record; 'held_out': the
@@ -50,7 +53,7 @@ class MarkRecord(msgspec.Struct, frozen=True, kw_only=True, tag="mark", tag_fiel
 
     step: int
     time_s: float
-    name: LiveName
+    name: MarkName
     value: float
 
 

@@ -10,7 +10,7 @@ LiveName = Literal["learning_rate", "beta", "free_bits", "warmup"]
 """What can be changed while it trains; 'warmup' lets beta climb from 0 over `value` steps from that step on."""
 
 MarkName = Literal[LiveName, "part"]
-"""What a mark can tell; 'part': from there on all weights are updated (0), the encoder's alone (1), or all others (2)."""
+"""What a mark can tell; 'part': whose weights are updated from there on: all (0), the encoder's (1), all others (2)."""
 
 
 class MetricRecord(msgspec.Struct, frozen=True, kw_only=True, tag="metrics", tag_field="type"):

@@ -51,7 +51,7 @@ def duration_text(seconds: float) -> str:
 def mark_text(mark: MarkRecord) -> str:
     """Return what was changed by hand: 'beta 4 from step 1,200'."""
     if mark.name == "part":
-        whose = (_tr("all weights"), _tr("encoder alone"), _tr("decoder alone"))[int(mark.value)]
+        whose = {1.0: _tr("encoder alone"), 2.0: _tr("decoder alone")}.get(mark.value, _tr("all weights"))
         return _tr("{whose} from step {step}").format(whose=whose, step=f"{mark.step:,}")
     name = _tr("learning rate") if mark.name == "learning_rate" else mark.name
     return _tr("{name} {value} from step {step}").format(name=name, value=f"{mark.value:g}", step=f"{mark.step:,}")

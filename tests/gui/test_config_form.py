@@ -1,10 +1,10 @@
-"""The form made from the configuration: parsing in every locale, marking bad values, greying what has no effect."""
+"""The form made from the configuration: parsing in every locale, marking bad values, hiding what has no effect."""
 
 from __future__ import annotations
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QComboBox
+from PySide6.QtWidgets import QComboBox, QLabel, QToolButton
 
 from vae_explorer.config import FIELDS, RunConfig
 from vae_explorer.errors import ConfigError
@@ -119,13 +119,44 @@ def test_arrow_keys_step_and_stay_in_range(qtbot) -> None:
     assert field.text() == "1"
 
 
-def test_settings_without_effect_are_greyed(qtbot) -> None:
+def test_settings_without_effect_are_not_shown(qtbot) -> None:
     form = ConfigForm([key for key in FIELDS if key.startswith("model.")])
     qtbot.addWidget(form)
-    assert not form.control("model.scale").isEnabled()
+    assert not form.is_shown("model.scale")
     form.set_config(RunConfig().with_values({"model.likelihood": "gaussian", "model.variance": "fixed"}))
-    assert form.control("model.scale").isEnabled()
-    assert not form.control("model.channels").isEnabled()
+    assert form.is_shown("model.scale")
+    assert not form.is_shown("model.channels")
+
+
+def test_settings_that_few_runs_change_wait_behind_more_until_they_differ(qtbot) -> None:
+    form = ConfigForm([key for key in FIELDS if key.startswith("train.")])
+    qtbot.addWidget(form)
+    more = form.findChild(QToolButton, "more_settings")
+    assert not form.is_shown("train.eps")
+    n = int(more.text().split()[0])
+    form.set_config(RunConfig().with_values({"train.eps": 1e-4}))
+    assert form.is_shown("train.eps")
+    assert int(more.text().split()[0]) == n - 1
+    more.click()
+    assert form.is_shown("train.log_every")
+    assert more.text() == "Fewer"
+
+
+def test_settings_that_do_not_go_together_are_named_where_the_first_of_them_lies(qtbot) -> None:
+    forms = {name: ConfigForm([key for key in FIELDS if key.startswith(name)]) for name in ("objective", "train")}
+    for form in forms.values():
+        qtbot.addWidget(form)
+    config = RunConfig().with_values({"objective.bound": "iwae", "objective.free_bits": 0.5})
+    for form in forms.values():
+        form.set_config(config)
+    said = {name: form.findChild(QLabel, "config_conflict").text() for name, form in forms.items()}
+    assert said["objective"].startswith("objective.free_bits = 0.5: needs the KL of each dimension")
+    assert said["train"] == ""
+    # It has no effect under this bound, but it is what must be changed.
+    assert forms["objective"].is_shown("objective.free_bits")
+    forms["objective"].set_config(config.with_values({"objective.free_bits": 0.0}))
+    assert forms["objective"].findChild(QLabel, "config_conflict").text() == ""
+    assert not forms["objective"].is_shown("objective.free_bits")
 
 
 def test_showing_a_configuration_emits_nothing(qtbot) -> None:

@@ -69,6 +69,16 @@ def test_train_begins_a_new_run_once_the_form_was_changed(qtbot, panel: RunPanel
     assert start == m.Start()
 
 
+def test_a_new_run_whose_settings_do_not_go_together_is_refused(qtbot, panel: RunPanel) -> None:
+    controller = controller_of(panel)
+    controller.set_draft(controller.draft.with_values({"objective.similarity": "mmd"}))
+    with qtbot.waitSignal(controller.noticed) as caught:
+        qtbot.mouseClick(button(panel, "train"), Qt.MouseButton.LeftButton)
+    assert controller.take() == []
+    assert "objective.mmd_weight is 0" in caught.args[0]
+    assert caught.args[0] in [label.text() for label in panel.findChildren(QLabel, "config_conflict")]
+
+
 def test_train_on_a_read_only_run_begins_a_new_one(qtbot, panel: RunPanel) -> None:
     controller = controller_of(panel)
     controller.handle(replace(make_opened(), is_read_only=True))

@@ -15,8 +15,10 @@ from numpy.typing import ArrayLike, NDArray
 from PySide6.QtCore import QObject, Signal, Slot
 
 from vae_explorer.config import DataConfig, RunConfig
+from vae_explorer.config_rules import check_together
 from vae_explorer.data.image_data import ImageData
 from vae_explorer.engine import messages as m
+from vae_explorer.errors import ConfigError
 from vae_explorer.export.recipe import Recipe
 from vae_explorer.gui.channel import Channel
 from vae_explorer.gui.coming_runs import ComingRuns
@@ -202,7 +204,9 @@ class ModelController(QObject):
         return self.config is not None and (is_read_only or self.draft != self.config)
 
     def press_train(self) -> None:
-        """What the Train button does: go on with the open run, or begin a new one where `is_draft_new`."""
+        """What the Train button does: go on with the open run, or begin a new one where `is_draft_new`.
+
+        A new one whose settings do not go together is refused with a notice."""
         data = self.images_for(self.draft.data)
         if data is None and self.data is None:
             self.noticed.emit(self.tr("There are no images yet; open a data set first."), "warning")
@@ -213,6 +217,11 @@ class ModelController(QObject):
             )
             return
         if self.is_draft_new:
+            try:
+                check_together(self.draft)
+            except ConfigError as error:
+                self.noticed.emit(str(error), "warning")
+                return
             self.new_run(self.draft, data)
         self.train()
 

@@ -2,18 +2,45 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLabel, QLineEdit, QWidget
+from PySide6.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLabel, QLineEdit, QToolButton, QWidget
 
-from vae_explorer.config import FIELDS, FieldSpec, RunConfig
-from vae_explorer.config_rules import is_relevant
+from vae_explorer.config import FIELDS, SECTIONS, FieldSpec, RunConfig
+from vae_explorer.config_rules import check_together, is_relevant
 from vae_explorer.errors import ConfigError
 from vae_explorer.gui.theme import GRID_PX, current_theme
 from vae_explorer.gui.widgets.number_field import parse_number
+
+SELDOM = frozenset({
+    "data.fit", "data.colour", "data.validation", "data.train_on", "data.seed",
+    "model.activation", "model.output", "model.init",
+    "objective.kl", "objective.gradient", "objective.mmd_weight", "objective.tc_weight",
+    "objective.weight_prior",
+    "train.betas", "train.eps", "train.lr_schedule", "train.log_every", "train.evaluate_every",
+    "train.checkpoint_every_s",
+})  # fmt: skip
+"""Settings that few runs change: behind 'More' until they are wanted, and always there once they differ from usual."""
+
+_KEY = re.compile(rf"\b(?:{'|'.join(SECTIONS)})\.[a-z_0-9]+")
+
+
+def conflict_of(config: RunConfig) -> str:
+    """Return the sentence about the first two settings that do not go together, '' when all do."""
+    try:
+        check_together(config)
+    except ConfigError as error:
+        return str(error)
+    return ""
+
+
+def keys_in(sentence: str) -> list[str]:
+    """Return the settings that a sentence names, in order."""
+    return _KEY.findall(sentence)
 
 
 def parse_text(spec: FieldSpec, text: str) -> Any:
@@ -123,9 +150,10 @@ class SettingField(QLineEdit):
 
 
 class ConfigForm(QWidget):
-    """Rows for some settings of one configuration.
+    """Rows for some settings of one configuration; those without an effect under the others are not shown.
 
-    config_edited(RunConfig): a person changed a setting and the whole is valid. Settings without effect are greyed.
+    config_edited(RunConfig): a person changed a setting and the whole is valid. Where two settings do not go together,
+    both have their rows and one line below says so, in the form of the setting that the sentence names first.
     """
 
     config_edited = Signal(object)
@@ -133,26 +161,39 @@ class ConfigForm(QWidget):
     def __init__(self, keys: Iterable[str], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._config = RunConfig()
-        self._labels: dict[str, QLabel] = {}
         self._controls: dict[str, QWidget] = {}
-        layout = QFormLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setVerticalSpacing(GRID_PX // 2)
-        layout.setHorizontalSpacing(GRID_PX)
-        layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        self._rows = QFormLayout(self)
+        self._rows.setContentsMargins(0, 0, 0, 0)
+        self._rows.setVerticalSpacing(GRID_PX // 2)
+        self._rows.setHorizontalSpacing(GRID_PX)
+        self._rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         for key in keys:
-            spec = FIELDS[key]
-            control = self._make_control(spec)
-            control.setObjectName(key)
-            control.setAccessibleName(self.tr(spec.label))
-            control.setToolTip(self.tr(spec.help))
-            control.setMinimumWidth(72)
-            label = QLabel(self.tr(spec.label))
-            label.setToolTip(self.tr(spec.help))
-            label.setBuddy(control)
-            layout.addRow(label, control)
-            self._labels[key], self._controls[key] = label, control
-        self._show_relevance()
+            self._add_row(FIELDS[key])
+        self._more = QToolButton()
+        self._more.setObjectName("more_settings")
+        self._more.setAutoRaise(True)
+        self._more.setCheckable(True)
+        self._more.setToolTip(self.tr("Show or hide the settings that few runs change."))
+        self._more.toggled.connect(self._show_rows)
+        self._conflict = QLabel()
+        self._conflict.setObjectName("config_conflict")
+        self._conflict.setWordWrap(True)
+        self._rows.addRow(self._more)
+        self._rows.addRow(self._conflict)
+        self._restyle()
+        self._show_rows()
+
+    def _add_row(self, spec: FieldSpec) -> None:
+        control = self._make_control(spec)
+        control.setObjectName(spec.key)
+        control.setAccessibleName(self.tr(spec.label))
+        control.setToolTip(self.tr(spec.help))
+        control.setMinimumWidth(72)
+        label = QLabel(self.tr(spec.label))
+        label.setToolTip(self.tr(spec.help))
+        label.setBuddy(control)
+        self._rows.addRow(label, control)
+        self._controls[spec.key] = control
 
     def set_config(self, config: RunConfig) -> None:
         """Show a configuration without emitting."""
@@ -167,17 +208,23 @@ class ConfigForm(QWidget):
             elif isinstance(control, QCheckBox):
                 control.setChecked(value)
             control.blockSignals(False)
-        self._show_relevance()
+        self._show_rows()
 
     def control(self, key: str) -> QWidget:
         """Return the control of a setting."""
         return self._controls[key]
+
+    def is_shown(self, key: str) -> bool:
+        """Whether a setting has a row now."""
+        return self._rows.isRowVisible(self._controls[key])
 
     def _make_control(self, spec: FieldSpec) -> QWidget:
         if spec.kind == "choice":
             box = QComboBox()
             for choice in spec.choices:
                 box.addItem(choice, choice)
+            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            box.setMinimumContentsLength(8)
             box.setCurrentIndex(box.findData(spec.default))
             box.currentIndexChanged.connect(lambda _, key=spec.key, box=box: self._change(key, box.currentData()))
             return box
@@ -194,11 +241,35 @@ class ConfigForm(QWidget):
         changed = self._config.with_values({key: value})
         if changed != self._config:
             self._config = changed
-            self._show_relevance()
+            self._show_rows()
             self.config_edited.emit(changed)
 
-    def _show_relevance(self) -> None:
+    def _show_rows(self) -> None:
+        sentence = conflict_of(self._config)
+        named = keys_in(sentence)
+        n_more = 0
         for key, control in self._controls.items():
-            is_on = is_relevant(key, self._config)
-            control.setEnabled(is_on)
-            self._labels[key].setEnabled(is_on)
+            # A setting that is in the way must be there to be changed, whether it has an effect or not.
+            is_needed = key in named
+            is_seldom = key in SELDOM and self._config.get(key) == FIELDS[key].default
+            is_possible = is_relevant(key, self._config)
+            n_more += is_possible and is_seldom and not is_needed
+            self._rows.setRowVisible(control, is_needed or (is_possible and (self._more.isChecked() or not is_seldom)))
+        self._more.setText(self.tr("Fewer") if self._more.isChecked() else self.tr("{n} more").format(n=n_more))
+        self._rows.setRowVisible(self._more, n_more > 0)
+        is_here = bool(named) and named[0] in self._controls
+        self._conflict.setText(sentence if is_here else "")
+        self._rows.setRowVisible(self._conflict, is_here)
+
+    def _restyle(self) -> None:
+        theme = current_theme()
+        self._more.setStyleSheet(f"QToolButton {{ color: {theme.muted}; border: none; padding: 0; }}")
+        self._conflict.setStyleSheet(f"color: {theme.warning};")
+
+    # ---- Qt -------------------------------------------------------------------------------------------------------
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Take the colours of another theme."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange and hasattr(self, "_conflict"):
+            self._restyle()

@@ -16,6 +16,8 @@ MAP_KEYS = (
     ("Arrow keys", "move the selected code (Shift: farther; Ctrl: move the view)"),
     ("N", "select the image nearest to the code"),
     ("A, B", "make the selected code an end of the path"),
+    ("P, E", "show the true posterior and the energy of the selected image (latent_dim 1 and 2)"),
+    ("I", "improve q for the selected image, or go back to the encoder's"),
     ("Space-drag, middle-drag", "move the view"),
     ("Wheel, +, −", "zoom"),
     ("0", "show everything"),

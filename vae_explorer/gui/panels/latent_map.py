@@ -13,6 +13,7 @@ from superqt import QElidingLabel
 
 from vae_explorer.engine.messages import CodesSnapshot, Decoded, Encoded
 from vae_explorer.gui.controller import ModelController
+from vae_explorer.gui.panels.map_posterior import MapPosterior
 from vae_explorer.gui.panels.plane_feed import PlaneFeed
 from vae_explorer.gui.selection import Selection
 from vae_explorer.gui.theme import GRID_PX
@@ -42,6 +43,7 @@ class LatentMapPanel(QWidget):
         self._plane_step: int | None = None
         self._feed = PlaneFeed(controller, self)
         self._build()
+        self._posterior = MapPosterior(controller, self._map, self._tools, self)
         self._connect()
         self._on_run_opened()
         self._on_data_changed()
@@ -68,7 +70,8 @@ class LatentMapPanel(QWidget):
         self._map.setAccessibleDescription(
             self.tr(
                 "Arrow keys move the selected code, with Shift farther, with Control the view. "
-                "N selects the nearest image, A and B set the ends of the path, plus and minus zoom, 0 shows all."
+                "N selects the nearest image, A and B set the ends of the path, plus and minus zoom, 0 shows all, "
+                "P and E show the true posterior and the energy of the selected image, I improves its q."
             )
         )
         self._empty = QLabel(self.tr("Open a run, or press Train:\nthe codes of the images appear here."), self._map)
@@ -108,6 +111,8 @@ class LatentMapPanel(QWidget):
         controller.drawing_changed.connect(self._on_drawing_changed)
         controller.channel("here").answered.connect(self._on_here_answered)
         controller.channel("image").answered.connect(self._on_image_answered)
+        self._posterior.q_changed.connect(self._on_q_changed)
+        self._posterior.shown_changed.connect(self._show_state)
         self._feed.shown.connect(self._on_plane_shown)
         self._map.touched.connect(self._on_touched)
         self._map.picked.connect(self._on_picked)
@@ -207,6 +212,11 @@ class LatentMapPanel(QWidget):
         self._latent.set_encoded(answer)
         self._on_selection_changed(self._controller.selection)
 
+    @Slot()
+    def _on_q_changed(self) -> None:
+        self._latent.set_other_q(*self._posterior.other_q)
+        self._on_selection_changed(self._controller.selection)
+
     @Slot(object, object, int)
     def _on_plane_shown(self, image: QImage, grid: PlaneGrid, step: int) -> None:
         tile_px = min(image.width() // grid.nx, image.height() // grid.ny)
@@ -242,6 +252,8 @@ class LatentMapPanel(QWidget):
 
     @Slot(str)
     def _on_key_asked(self, name: str) -> None:
+        if self._posterior.take_key(name):
+            return
         if name == "reset":
             self.reset_view()
         elif name == "nearest":
@@ -335,6 +347,9 @@ class LatentMapPanel(QWidget):
             parts = [words.format(n=f"{len(codes.indices):,}"), self.tr("step {step}").format(step=f"{codes.step:,}")]
         if self._feed.is_on and self._plane_step is not None and (codes is None or codes.step != self._plane_step):
             parts.append(self.tr("plane of step {step}").format(step=f"{self._plane_step:,}"))
+        posterior_step = self._posterior.shown_step
+        if posterior_step is not None and (codes is None or codes.step != posterior_step):
+            parts.append(self.tr("posterior of step {step}").format(step=f"{posterior_step:,}"))
         self._state.setText(" · ".join(parts))
 
     def _show_candidates(self, codes: CodesSnapshot | None) -> None:

@@ -36,6 +36,7 @@ class LatentView:
         self._axes: Axes | Literal["pca"] = (0, 1) if axes is None else axes
         self._codes: CodesSnapshot | None = None
         self._encoded: Encoded | None = None
+        self._other_q: tuple[Points, Points] | None = None
         self.basis: Basis = self._first_basis(np.zeros(latent_dim))
         self.points: Points = np.zeros((0, 2), dtype=np.float32)
         """Map coordinates (n, 2) of the newest snapshot's codes."""
@@ -77,6 +78,10 @@ class LatentView:
     def set_encoded(self, answer: Encoded) -> None:
         """Take q(z|x) of a selected image, for one that the snapshot has not."""
         self._encoded = answer if answer.loc.shape[1] == self.latent_dim else None
+
+    def set_other_q(self, loc: Points | None, scale: Points | None = None) -> None:
+        """Show a q (latent_dim,) of the selected image in place of the encoder's, which is left as an outline."""
+        self._other_q = None if loc is None or scale is None else (loc, scale)
 
     def set_through(self, code: ArrayLike) -> None:
         """Move the plane through another code (d,); the points stay where they are."""
@@ -120,6 +125,9 @@ class LatentView:
 
     def overlay(self, selection: Selection, *, has_rings: bool, has_path: bool) -> Overlay:
         """Return what is drawn over the points for a selection."""
+        ellipses, start = self._ellipses(selection.image), None
+        if self._other_q is not None and ellipses:
+            start, ellipses = ellipses[0], self._outlines(*self._other_q, height=float(ellipses[0][0, 1]))
         a, b, share = selection.end_a, selection.end_b, np.linspace(0.0, 1.0, PATH_POINTS)
         return Overlay(
             crosshair=self.project(selection.code),
@@ -127,7 +135,8 @@ class LatentView:
             end_a=self.project(a) if has_path else None,
             end_b=self.project(b) if has_path else None,
             path=self._project_all(interpolate(a, b, share, path=selection.path)) if has_path else None,
-            ellipses=self._ellipses(selection.image),
+            ellipses=ellipses,
+            start=start,
             rings=self._rings() if has_rings else (),
         )
 
@@ -172,10 +181,15 @@ class LatentView:
         loc, scale = known.loc[place], known.scale[place]
         if not scale.any():
             return ()
+        figure = known.elbo if known.kl_per_dim is not None else -known.distortion
+        return self._outlines(loc, scale, height=float(figure[place]))
+
+    def _outlines(self, loc: Points, scale: Points, *, height: float) -> tuple[Points, ...]:
+        """Return q's ellipses; on a line they lie at a height, the image's figure."""
         outlines = [posterior_ellipse(loc, scale, self.basis, n_sigma).astype(np.float32) for n_sigma in (1.0, 2.0)]
         if self.is_line:
             for outline in outlines:
-                outline[:, 1] = (known.elbo if known.kl_per_dim is not None else -known.distortion)[place]
+                outline[:, 1] = height
         return tuple(outlines)
 
     def _rings(self) -> tuple[Points, ...]:

@@ -31,7 +31,8 @@ class Overlay:
 
     crosshair: (2,), the selected code. is_line: only its first coordinate is meant (latent_dim 1).
     end_a, end_b: (2,) or None; path: (n, 2) from A to B or None. ellipses: outlines (n, 2) of the selected
-    image's q(z|x), smallest first. rings: outlines (n, 2) of the prior at 1, 2, 3 sigma; on a line the two places x.
+    image's q(z|x), smallest first; start: that of the encoder's q while another one is shown.
+    rings: outlines (n, 2) of the prior at 1, 2, 3 sigma; on a line the two places x.
     """
 
     crosshair: Points | None = None
@@ -40,6 +41,7 @@ class Overlay:
     end_b: Points | None = None
     path: Points | None = None
     ellipses: tuple[Points, ...] = ()
+    start: Points | None = None
     rings: tuple[Points, ...] = ()
 
 
@@ -164,6 +166,8 @@ class OverlayLayer(MapLayer):
         self._paint_path(painter, frame)
         for place, outline in enumerate(overlay.ellipses):
             self._paint_ellipse(painter, frame, outline, is_inner=place == 0)
+        if overlay.start is not None:
+            self._paint_start(painter, frame, overlay.start)
         for letter, end, colour in (("A", overlay.end_a, self.theme.end_a), ("B", overlay.end_b, self.theme.end_b)):
             if end is not None:
                 self._paint_end(painter, QPointF(*frame.to_px(end).tolist()), letter, QColor(colour))
@@ -237,6 +241,14 @@ class OverlayLayer(MapLayer):
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.setPen(QPen(accent, 1.75 if is_inner else 1.0))
         painter.drawPolygon(polygon)
+
+    def _paint_start(self, painter: QPainter, frame: ViewFrame, outline: Points) -> None:
+        polygon = _polygon(frame.to_px(outline))
+        for pen in _haloed(QColor(self.theme.accent), translucent(self.theme.surface, 0.85), 1.25):
+            if pen.widthF() == 1.25:
+                pen.setDashPattern([4.0, 3.0])
+            painter.setPen(pen)
+            painter.drawPolygon(polygon)
 
     def _paint_end(self, painter: QPainter, at: QPointF, letter: str, colour: QColor) -> None:
         painter.setPen(QPen(QColor(self.theme.surface), 1.5))

@@ -12,7 +12,7 @@ from vae_explorer.gui.widgets.latent_view import latent_name
 from vae_explorer.gui.widgets.mean_draw import MeanDrawSwitch
 from vae_explorer.gui.widgets.toggle_style import toggle_sheet
 
-Layer = Literal["points", "plane", "rings", "path", "picture"]
+Layer = Literal["points", "plane", "rings", "path", "picture", "posterior", "energy"]
 
 
 class MapTools(QWidget):
@@ -63,6 +63,11 @@ class MapTools(QWidget):
     def set_has_prior(self, has_prior: bool) -> None:
         """Offer the prior's rings, or not (an autoencoder has no prior)."""
         self._toggles["rings"].setVisible(has_prior)
+
+    def set_has_posterior(self, has_posterior: bool) -> None:
+        """Offer the exact posterior and its energy, or not (they need a VAE of one or two latent dimensions)."""
+        for name in ("posterior", "energy"):
+            self._toggles[name].setVisible(has_posterior)
 
     def set_latent_dim(self, latent_dim: int) -> None:
         """Offer the latent dimensions of a model; with one or two there is nothing to choose."""
@@ -140,6 +145,22 @@ class MapTools(QWidget):
             "rings": (self.tr("Rings"), self.tr("The prior p(z): 1, 2 and 3 standard deviations."), True),
             "path": ("A–B", self.tr("The path of the interpolation; drag its ends A and B."), True),
             "picture": (self.tr("Picture"), self.tr("The decoded picture beside the crosshair."), True),
+            "posterior": (
+                self.tr("Posterior"),
+                self.tr(
+                    "The true posterior p(z|x) of the selected image as a heat map, its mode a cross: what the ellipse "
+                    "of q(z|x) should be (key P)."
+                ),
+                False,
+            ),
+            "energy": (
+                self.tr("Energy"),
+                self.tr(
+                    "The energy −log p(x, z) of the selected image as terraces at 1, 2, 5, 10, 20 … nats above its "
+                    "lowest place (key E)."
+                ),
+                False,
+            ),
         }
 
     # ---- Qt -------------------------------------------------------------------------------------------------------

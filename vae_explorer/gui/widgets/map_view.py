@@ -13,8 +13,9 @@ from PySide6.QtWidgets import QWidget
 
 from vae_explorer.gui.theme import Theme, current_theme
 from vae_explorer.gui.widgets.cloud import PointColours
-from vae_explorer.gui.widgets.map_layers import END_RADIUS_PX, CloudLayer, Overlay, OverlayLayer, PlaneLayer
+from vae_explorer.gui.widgets.map_layers import END_RADIUS_PX, CloudLayer, MapLayer, Overlay, OverlayLayer, PlaneLayer
 from vae_explorer.gui.widgets.plot_style import apply_plot_theme, prepare_plot, set_axis_label
+from vae_explorer.gui.widgets.posterior_layer import PosteriorLayer
 from vae_explorer.gui.widgets.view_frame import ViewFrame
 
 PICK_RADIUS_PX = 4.0
@@ -30,7 +31,10 @@ ZOOM_A_NOTCH = 1.2
 
 MOVES = {Qt.Key.Key_Left: (-1, 0), Qt.Key.Key_Right: (1, 0), Qt.Key.Key_Up: (0, 1), Qt.Key.Key_Down: (0, -1)}
 """Right and up, in steps."""
-ASKS = {Qt.Key.Key_A: "a", Qt.Key.Key_B: "b", Qt.Key.Key_N: "nearest", Qt.Key.Key_0: "reset"}
+ASKS = {
+    Qt.Key.Key_A: "a", Qt.Key.Key_B: "b", Qt.Key.Key_N: "nearest", Qt.Key.Key_0: "reset",
+    Qt.Key.Key_P: "posterior", Qt.Key.Key_E: "energy", Qt.Key.Key_I: "improve",
+}  # fmt: skip
 ZOOMS = (Qt.Key.Key_Plus, Qt.Key.Key_Equal, Qt.Key.Key_Minus)
 
 End = Literal["a", "b"]
@@ -45,7 +49,7 @@ class MapView(pg.PlotWidget):
     end_moved(str, float, float, bool): the handle 'a' or 'b' is dragged here; True when it is let go.
     end_clicked(str): a handle was pressed and let go without moving.
     nudged(float, float): an arrow key asks to move the selection by so many map units.
-    key_asked(str): a key of the map was pressed: 'a', 'b', 'nearest', 'reset'.
+    key_asked(str): a key of the map was pressed: 'a', 'b', 'nearest', 'reset', 'posterior', 'energy', 'improve'.
     view_settled(): the visible range has not changed for a moment.
     navigated(): the person panned or zoomed.
     """
@@ -66,8 +70,9 @@ class MapView(pg.PlotWidget):
         self._box.setMouseEnabled(x=False, y=False)
         self._box.setAspectLocked(True)
         self._box.disableAutoRange()
-        self.plane, self.cloud, self.over = PlaneLayer(), CloudLayer(), OverlayLayer()
-        for depth, layer in enumerate((self.plane, self.cloud, self.over)):
+        self.plane, self.cloud, self.posterior, self.over = PlaneLayer(), CloudLayer(), PosteriorLayer(), OverlayLayer()
+        self._layers: tuple[MapLayer, ...] = (self.plane, self.cloud, self.posterior, self.over)
+        for depth, layer in enumerate(self._layers):
             layer.setZValue(depth)
             self._box.addItem(layer, ignoreBounds=True)
         self._settling = QTimer(self, singleShot=True, interval=SETTLE_MS)
@@ -154,14 +159,14 @@ class MapView(pg.PlotWidget):
         """Take the colours of the current theme."""
         theme: Theme = current_theme()
         apply_plot_theme(self, theme)
-        for layer in (self.plane, self.cloud, self.over):
+        for layer in self._layers:
             layer.theme = theme
             layer.update()
         self.cloud.raster.set_colours(PointColours([*theme.classes, theme.muted], theme.surface, alpha=0.94))
 
     def _on_frame_changed(self, *_: object) -> None:
         frame = self.frame()
-        for layer in (self.plane, self.cloud, self.over):
+        for layer in self._layers:
             layer.set_frame(frame)
         self._settling.start()
 

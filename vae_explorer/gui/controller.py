@@ -24,6 +24,7 @@ from vae_explorer.gui.channel import Channel
 from vae_explorer.gui.coming_runs import ComingRuns
 from vae_explorer.gui.data_loader import is_same_reading
 from vae_explorer.gui.selection import Selection, SelectionHistory, initial_selection
+from vae_explorer.latent.mixture import Mixture
 from vae_explorer.runs.records import LiveName
 
 log = logging.getLogger(__name__)
@@ -39,13 +40,14 @@ class ModelController(QObject):
 
     Attributes (read-only for panels): config (of the open run), draft (what the form holds for the next run), data
     (images of the open run), draft_images (the newest that were read, and how; a new run may be made of them), status,
-    opened, codes (newest snapshot), selection, is_drawing. `data`, `opened`, `codes` and `selection` always belong to
-    one run: they change together when the engine has opened another.
+    opened, codes (newest snapshot), selection, is_drawing, mixture (of codes, to draw samples from). `data`, `opened`,
+    `codes`, `selection` and `mixture` always belong to one run: they change together when the engine has opened
+    another.
 
     Signals, emitted on real change only:
       status_changed(RunStatus)   run_opened(RunOpened)   data_changed(ImageData)   draft_changed(RunConfig)
       records_added(tuple)        codes_changed(CodesSnapshot)
-      selection_changed(Selection)   drawing_changed(bool)
+      selection_changed(Selection)   drawing_changed(bool)   mixture_changed(object: Mixture | None)
       job_progressed(int, float)  job_ended(object: JobDone | JobFailed)
       noticed(str, str)           a sentence and its level: 'info', 'warning' or 'error'
       engine_reported(object: Notice | EngineFailed)   what the engine has to say, with details
@@ -59,6 +61,7 @@ class ModelController(QObject):
     codes_changed = Signal(object)
     selection_changed = Signal(object)
     drawing_changed = Signal(bool)
+    mixture_changed = Signal(object)
     job_progressed = Signal(int, float)
     job_ended = Signal(object)
     noticed = Signal(str, str)
@@ -91,6 +94,7 @@ class ModelController(QObject):
         self._history = SelectionHistory(self.selection)
         self.is_drawing = False
         self._draw_seed = 0
+        self.mixture: Mixture | None = None
         self.channel("selected image").answered.connect(self._on_image_encoded)
 
     # ---- questions ------------------------------------------------------------------------------------------------
@@ -122,6 +126,12 @@ class ModelController(QObject):
         self._draw_seed += 1
         if self.is_drawing:
             self.drawing_changed.emit(True)
+
+    def set_mixture(self, mixture: Mixture | None) -> None:
+        """Take a mixture of codes of the open model to draw samples from; another run forgets it."""
+        if mixture is not self.mixture:
+            self.mixture = mixture
+            self.mixture_changed.emit(mixture)
 
     # ---- the run --------------------------------------------------------------------------------------------------
 
@@ -236,6 +246,10 @@ class ModelController(QObject):
     def step_once(self) -> None:
         """Do one update."""
         self._send(m.StepOnce())
+
+    def step_part(self, part: m.Part, steps: int) -> None:
+        """Do some updates of the encoder's weights alone, or of all others, then be paused."""
+        self._send(m.StepPart(part, steps))
 
     def stop(self) -> None:
         """End the run and save it."""
@@ -420,6 +434,7 @@ class ModelController(QObject):
         else:
             self.selection = replace(self.selection, image=None)
         self._history = SelectionHistory(self.selection)
+        self.set_mixture(None)
         if has_new_data:
             self.data_changed.emit(self.data)
         self.run_opened.emit(event)

@@ -14,6 +14,7 @@ import torch
 
 from vae_explorer.data.image_data import ImageData
 from vae_explorer.engine import messages as m
+from vae_explorer.engine.asking import Questions
 from vae_explorer.engine.failures import failed
 from vae_explorer.engine.jobs import JobQueue
 from vae_explorer.engine.mailbox import Mailbox, is_small
@@ -22,7 +23,7 @@ from vae_explorer.engine.pacing import SLICE_S, Clock
 from vae_explorer.engine.priority import yield_to_window
 from vae_explorer.engine.reader import REFRESH_S, Reader
 from vae_explorer.engine.run_control import RunControl
-from vae_explorer.engine.serve import answer
+from vae_explorer.engine.serve import answer, answer_slices
 from vae_explorer.engine.showcase import Showcase
 from vae_explorer.engine.snapshots import live_sample
 from vae_explorer.engine.threads import threads_for
@@ -79,6 +80,7 @@ class EngineLoop:
         self._open: _Open | None = None
         self._n_threads = torch.get_num_threads()
         self._jobs = JobQueue(outbox, clock=clock)
+        self._free_questions = Questions(outbox, lambda request: answer_slices(request, None, None))
         self._reader = Reader(mailbox, outbox)
         self._refreshed_s = 0.0
         self.n_turns = 0
@@ -89,7 +91,8 @@ class EngineLoop:
     def has_work(self) -> bool:
         """Whether the next turn would do something without any mail."""
         has_open_work = self._open is not None and not self._has_failed and self._open.is_working
-        return bool(self._commands) or self._jobs.has_work or has_open_work
+        has_questions = self._free_questions.has_work
+        return bool(self._commands) or self._jobs.has_work or has_questions or has_open_work
 
     def run(self) -> None:
         """Serve a window until ShutDown, then leave no thread behind."""
@@ -128,12 +131,19 @@ class EngineLoop:
     def _serve(self, requests: tuple[m.Request, ...]) -> None:
         for request in requests:
             if self._open is None or self._has_failed:
-                self._outbox.put(m.RequestFailed(request.channel, request.id, NO_MODEL))
+                self._serve_without_model(request)
             elif is_small(request):
                 run = self._open.run
                 self._outbox.put(answer(request, run.session, run.data))
             else:
                 self._open.views.ask(request)
+
+    def _serve_without_model(self, request: m.Request) -> None:
+        """EM works on the points that come with the question; all others need a model."""
+        if isinstance(request, m.FitMixture):
+            self._free_questions.ask(request)
+        else:
+            self._outbox.put(m.RequestFailed(request.channel, request.id, NO_MODEL))
 
     def _take_jobs(self, jobs: tuple[m.Job | m.CancelJob, ...]) -> None:
         for job in jobs:
@@ -148,6 +158,8 @@ class EngineLoop:
         """A slice of training, then of jobs, of live views, and of what is kept for the next look at the run."""
         if self._jobs.has_work:
             self._jobs.work()
+        if self._free_questions.has_work:
+            self._free_questions.work_slice()
         if self._open is None or self._has_failed:
             return
         run, views, showcase = self._open.run, self._open.views, self._open.showcase

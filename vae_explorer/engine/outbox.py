@@ -6,15 +6,12 @@ import threading
 from collections.abc import Callable, Hashable
 
 from vae_explorer.engine.messages import (
+    Answer,
     CodesSnapshot,
-    Decoded,
-    Encoded,
     EngineState,
     Event,
     JobProgress,
     RecordsAdded,
-    Rendered,
-    RequestFailed,
     RunOpened,
     RunStatus,
 )
@@ -57,15 +54,15 @@ class Outbox:
 
     def _key(self, event: Event) -> Hashable:
         """Two events with the same key: the newer replaces the older. Nothing crosses the opening of a run."""
+        if isinstance(event, Answer):
+            return self._epoch, "answer", event.channel
         match event:
             case RunOpened():
                 self._epoch = self._serial
                 self._last_state = None
                 return self._serial
-            case Decoded() | Encoded() | Rendered() | RequestFailed():
-                return self._epoch, "answer", event.channel
             case CodesSnapshot():
-                return self._epoch, "codes"
+                return self._epoch, "codes", event.of
             case RecordsAdded():
                 return self._epoch, "records"
             case JobProgress():

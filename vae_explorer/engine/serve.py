@@ -17,11 +17,13 @@ from vae_explorer.engine.messages import (
     Decoded,
     Encode,
     Encoded,
+    FitMixture,
     Render,
     Rendered,
     Request,
     RequestFailed,
 )
+from vae_explorer.engine.mixture_fits import fit_slices
 from vae_explorer.engine.slices import Slices, drain, read_only
 from vae_explorer.errors import UsageError, VaeExplorerError
 from vae_explorer.evaluation.pictures import picture_slices
@@ -48,8 +50,11 @@ def answer(request: Request, model: Looker, data: ImageData) -> Answer:
     return drain(answer_slices(request, model, data))
 
 
-def answer_slices(request: Request, model: Any, data: ImageData) -> Slices[Answer]:
-    """Answer a request in slices of SMALL_BATCH codes; a failure becomes RequestFailed."""
+def answer_slices(request: Request, model: Any, data: Any) -> Slices[Answer]:
+    """Answer a request in slices of SMALL_BATCH codes or so; a failure becomes RequestFailed.
+
+    model, data: of the open run; both None where the question needs none.
+    """
     try:
         match request:
             case Decode():
@@ -58,6 +63,8 @@ def answer_slices(request: Request, model: Any, data: ImageData) -> Slices[Answe
                 return (yield from _encode(request, model, len(data)))
             case Render():
                 return (yield from _render(request, model, data))
+            case FitMixture():
+                return (yield from fit_slices(request, step=0 if model is None else model.step))
             case _:
                 raise UsageError(f"{type(request).__name__} cannot be answered.")
     except Exception as error:

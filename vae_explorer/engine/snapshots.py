@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vae_explorer.engine.messages import CodesSnapshot
+from vae_explorer.engine.messages import CodesSnapshot, Which
 from vae_explorer.engine.slices import Slices, read_only
 
 SAMPLE_SIZE = 2000
@@ -52,7 +52,9 @@ class LiveSample:
         self.indices = live_sample(self._n_images, size=size)
 
 
-def snapshot_slices(model: Any, indices: NDArray[np.int64], *, is_complete: bool) -> Slices[CodesSnapshot]:
+def snapshot_slices(
+    model: Any, indices: NDArray[np.int64], *, is_complete: bool, of: Which = "run"
+) -> Slices[CodesSnapshot]:
     """Encode the images of `indices` (n,) with a frozen model, CHUNK at a time, into one snapshot."""
     parts = []
     for start in range(0, len(indices), CHUNK):
@@ -70,5 +72,6 @@ def snapshot_slices(model: Any, indices: NDArray[np.int64], *, is_complete: bool
         read_only(np.array(indices)),
         kl_per_dim=None if kl_per_dim is None else read_only(kl_per_dim.astype(np.float32)),
         is_complete=is_complete,
+        of=of,
         **joined,
     )

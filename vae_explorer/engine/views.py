@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vae_explorer.data.image_data import ImageData
-from vae_explorer.engine.messages import Answer, CodesSnapshot, Request
+from vae_explorer.engine.asking import Questions
+from vae_explorer.engine.messages import Answer, CodesSnapshot, Request, Which
 from vae_explorer.engine.outbox import Outbox
 from vae_explorer.engine.pacing import SLICE_S, Clock, TokenBucket
 from vae_explorer.engine.serve import answer_slices
@@ -24,16 +25,24 @@ class LiveViews:
     """What one open model shows beyond small answers. All in the engine thread.
 
     While it trains, a token bucket holds the cost to a share of the time; paused, it works as long as there is work.
+    of: whose model this is. showcase: what keeps snapshots for the next look at the run, where something does.
     """
 
     def __init__(
-        self, session: Any, data: ImageData, outbox: Outbox, *, showcase: Showcase, is_watched: bool, clock: Clock
+        self,
+        session: Any,
+        data: ImageData,
+        outbox: Outbox,
+        *,
+        showcase: Showcase | None,
+        is_watched: bool,
+        clock: Clock,
+        of: Which = "run",
     ) -> None:
         self._session, self._data, self._outbox, self._clock = session, data, outbox, clock
-        self._showcase, self._is_watched = showcase, is_watched
+        self._showcase, self._is_watched, self._of = showcase, is_watched, of
         self._bucket = TokenBucket()
-        self._waiting: dict[str, Request] = {}
-        self._question: Slices[Answer] | None = None
+        self._questions = Questions(outbox, self._begin_question)
         self._snapshot: Slices[CodesSnapshot] | None = None
         self._is_snapshot_next = True
         self._sample = LiveSample(len(data))
@@ -58,13 +67,13 @@ class LiveViews:
         return self._sample.indices
 
     def ask(self, request: Request) -> None:
-        """Queue a large question; the newest of its channel is worked, after the one that is under way."""
-        self._waiting.pop(request.channel, None)
-        self._waiting[request.channel] = request
+        """Queue a long question, in the place of the one of its channel that waits."""
+        self._questions.ask(request)
 
     def has_work(self, *, is_running: bool) -> bool:
         """Whether `work` would do something (running: if the budget allows)."""
-        return bool(self._question or self._waiting or self._snapshot) or self._is_snapshot_due(is_running=is_running)
+        is_busy = self._questions.has_work or self._snapshot is not None
+        return is_busy or self._is_snapshot_due(is_running=is_running)
 
     def earn(self, trained_s: float) -> None:
         """Take a share of what a slice of training took as the budget of live views."""
@@ -83,25 +92,18 @@ class LiveViews:
                 break
 
     def _work_slice(self, *, is_running: bool) -> None:
-        """Advance the question or the snapshot by one slice, in turns when there is work for both."""
-        has_question = bool(self._question or self._waiting)
+        """Advance a question or the snapshot by one slice, in turns when there is work for both."""
+        has_question = self._questions.has_work
         has_snapshot = bool(self._snapshot) or self._is_snapshot_due(is_running=is_running)
         if has_snapshot and (self._is_snapshot_next or not has_question):
             self._is_snapshot_next = False
             self._work_snapshot(is_running=is_running)
         else:
             self._is_snapshot_next = True
-            self._work_question()
+            self._questions.work_slice()
 
-    def _work_question(self) -> None:
-        if self._question is None:
-            channel = next(iter(self._waiting))
-            self._question = answer_slices(self._waiting.pop(channel), self.frozen, self._data)
-        try:
-            next(self._question)
-        except StopIteration as end:
-            self._question = None
-            self._outbox.put(end.value)
+    def _begin_question(self, request: Request) -> Slices[Answer]:
+        return answer_slices(request, self.frozen, self._data)
 
     def _work_snapshot(self, *, is_running: bool) -> None:
         if is_running and self._is_snapshot_large:
@@ -122,14 +124,16 @@ class LiveViews:
         if not self._is_snapshot_large:
             self._sample.note_cost(self._snapshot_s)
         self._outbox.put(snapshot)
-        self._showcase.add(snapshot, self._snapshot_model, is_running=is_running)
+        if self._showcase is not None:
+            self._showcase.add(snapshot, self._snapshot_model, is_running=is_running)
 
     def _begin_snapshot(self, *, is_running: bool) -> Slices[CodesSnapshot]:
         is_sample_shown = not is_running and self._is_latest_current
         indices = self._data.indices("all") if is_sample_shown else self.sample
         self._is_snapshot_large = len(indices) > len(self.sample)
         self._snapshot_model, self._snapshot_s = self.frozen, 0.0
-        return snapshot_slices(self._snapshot_model, indices, is_complete=len(indices) == len(self._data))
+        is_complete = len(indices) == len(self._data)
+        return snapshot_slices(self._snapshot_model, indices, is_complete=is_complete, of=self._of)
 
     @property
     def _is_latest_current(self) -> bool:
@@ -139,5 +143,5 @@ class LiveViews:
         if self._is_latest_current and (is_running or (self.latest is not None and self.latest.is_complete)):
             return False
         if not self._is_watched:
-            return is_running and self._showcase.wants_frame(self._session.step)
+            return is_running and self._showcase is not None and self._showcase.wants_frame(self._session.step)
         return not is_running or self._clock() >= self._next_s

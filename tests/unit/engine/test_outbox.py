@@ -103,3 +103,21 @@ def test_of_a_job_s_progress_the_newest_is_kept_and_its_end_comes_last() -> None
     outbox.put(m.JobProgress(2, 0.2))
     outbox.put(m.JobFailed(1, "no"))
     assert outbox.take_all() == (m.JobProgress(1, 0.9), m.JobProgress(2, 0.2), m.JobFailed(1, "no"))
+
+
+def test_the_companions_codes_do_not_replace_the_runs() -> None:
+    outbox = Outbox(Wakes())
+    one = np.zeros(1, np.float32)
+    for step in (1, 2):
+        for of in ("run", "companion"):
+            codes = np.zeros((1, 2), np.float32)
+            outbox.put(m.CodesSnapshot(step, np.arange(1), codes, codes, one, one, one, None, True, of=of))
+    assert [(event.of, event.step) for event in outbox.take_all()] == [("run", 2), ("companion", 2)]
+
+
+def test_every_kind_of_answer_keeps_the_newest_of_its_channel() -> None:
+    outbox = Outbox(Wakes())
+    one = np.zeros(1, np.float32)
+    for id_ in (1, 2):
+        outbox.put(m.Climbed("ladder", id_, 1, 0, np.arange(1), one, one, 1.0, 0.1, -1.0, 0.1))
+    assert [event.id for event in outbox.take_all()] == [2]

@@ -35,7 +35,7 @@ def test_conv_networks_return_images_of_the_size_they_were_given(size, channels)
 
 
 @pytest.mark.parametrize("hidden", [[], [7], [9, 7, 5]])
-@pytest.mark.parametrize("activation", ["relu", "tanh", "silu"])
+@pytest.mark.parametrize("activation", ["relu", "tanh", "silu", "softplus"])
 def test_mlp_networks_of_any_widths(hidden, activation):
     model = build((3, 5, 4), model__hidden=hidden, model__activation=activation, model__latent_dim=6)
     posterior = model.posterior(torch.rand(2, 3, 5, 4))
@@ -84,6 +84,32 @@ def test_weights_have_the_spread_of_pytorch_defaults(layer):
         bound = expected["weight"].abs().max().item()
         assert parameter.abs().max().item() <= 1.02 * bound
         assert parameter.std().item() == pytest.approx(bound / math.sqrt(3), rel=0.35)
+
+
+@pytest.mark.parametrize("layer", [nn.Linear(50, 40), nn.Conv2d(6, 40, 4), nn.ConvTranspose2d(40, 6, 4)])
+def test_glorot_weights_have_the_variance_of_the_paper_and_biases_of_zero(layer):
+    initialise(nn.Sequential(layer), torch.Generator().manual_seed(0), how="glorot")
+    inputs, outputs = layer.weight.shape[1], layer.weight.shape[0]
+    field = layer.weight[0, 0].numel()
+    variance = 2 / ((inputs + outputs) * field)
+    assert layer.weight.var().item() == pytest.approx(variance, rel=0.1)
+    assert layer.weight.abs().max().item() <= math.sqrt(3 * variance)
+    assert layer.bias.abs().sum() == 0
+
+
+def test_normal_weights_and_biases_have_the_scale_that_is_asked():
+    config = {"model__hidden": [300], "model__init": "normal", "train__seed": 3}
+    model = build((1, 28, 28), **config)
+    for parameter in model.parameters():
+        assert parameter.std().item() == pytest.approx(0.01, rel=0.05 if parameter.dim() > 1 else 0.7)
+        assert parameter.abs().max().item() < 0.06
+    wider = build((1, 28, 28), **config, model__init_scale=0.5)
+    torch.testing.assert_close(wider.encoder[1].weight, 50 * model.encoder[1].weight)
+
+
+def test_initial_weights_are_those_of_the_settings():
+    glorot = build((1, 8, 8), model__init="glorot")
+    assert all(parameter.abs().sum() == 0 for name, parameter in glorot.named_parameters() if name.endswith("bias"))
 
 
 def test_gaussian_means_lie_in_the_unit_interval():

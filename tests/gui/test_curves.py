@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 import pytest
+from fakes import make_opened
 from PySide6.QtCore import QEvent, QPointF, Qt
 from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QSlider, QToolButton
@@ -261,3 +263,100 @@ def test_every_term_has_its_colour_on_screen(full, qtbot):
         colours = {picture.pixelColor(x, y).name() for x in range(picture.width()) for y in range(picture.height())}
         assert wanted in colours
         assert not colours & ({theme.elbo, theme.kl, theme.distortion} - {wanted})
+
+
+# ---- what is maximised ----------------------------------------------------------------------------------------------
+
+
+def weighted(**changes) -> tuple[LogRecord, ...]:
+    """Return rows whose loss has other parts than the ELBO's, of both splits."""
+    return tuple(
+        replace_record(row(50 * i, split=split), loss=20 + 4 * 5.0, beta=4.0, **changes)
+        for i in range(1, 11)
+        for split in ("train", "held_out")
+    )
+
+
+def replace_record(record: MetricRecord, **changes) -> MetricRecord:
+    return msgspec.structs.replace(record, **changes)
+
+
+def test_minus_the_loss_is_drawn_beside_the_elbo_where_it_is_another_number(panel, fake_controller, open_fake_run):
+    open_fake_run()
+    plot = panel.plot_of("elbo")
+    fake_controller.handle(m.RecordsAdded((row(50),)))
+    panel.redraw()
+    assert panel._bar.further == []
+    assert all(len(x) == 0 for x, _ in plot.overlays.values())
+    fake_controller.handle(m.RecordsAdded(weighted()))
+    panel.redraw()
+    assert panel._bar.further == ["objective"]
+    assert plot.overlays["objective", "held_out"][1].tolist() == [-40.0] * 10
+    assert plot.shown("held_out")[1].tolist() == [-25.0] * 10
+    assert "objective −40.00" in text_of(panel, "curves_reading")
+    (low, high), span = plot.getPlotItem().viewRange()[1], (-40.0, -25.0)
+    assert low < span[0]
+    assert span[1] < high
+
+
+def test_further_figures_get_a_plot_once_they_are_wanted(panel, fake_controller, open_fake_run):
+    open_fake_run()
+    fake_controller.handle(m.RecordsAdded(weighted(mmd=0.0125, classification_error=0.031)))
+    assert panel.terms == ["elbo", "kl", "distortion", "classification_error"]
+    panel._bar._extras["mmd"].trigger()
+    assert panel.plot_of("mmd").shown("train")[1].tolist() == [0.0125] * 10
+    assert "0.0125" in text_of(panel, "curves_heading_mmd")
+    assert "3.1 %" in text_of(panel, "curves_heading_classification_error")
+    panel._bar._extras["mmd"].trigger()
+    assert "mmd" not in panel.terms
+
+
+def test_betas_warm_up_is_drawn_without_being_asked_for(panel, fake_controller, open_fake_run):
+    open_fake_run()
+    opened = make_opened()
+    config = opened.config.with_values({"objective.warmup": "linear"})
+    fake_controller.handle(replace(opened, config=config, records=weighted()))
+    assert "beta" in panel.terms
+
+
+@pytest.mark.parametrize(
+    ("settings", "badge"),
+    [
+        ({}, ""),
+        ({"objective.similarity": "wasserstein2"}, "no longer a bound"),
+        ({"objective.beta": 0.5}, "no longer a bound"),
+        ({"objective.beta": 4.0}, "weighted"),
+        ({"objective.free_bits": 0.1}, "weighted"),
+        ({"objective.tc_weight": 5.0}, "weighted"),
+        ({"objective.mmd_weight": 5.0}, "weighted"),
+        ({"objective.bound": "iwae", "objective.samples": 5}, "tighter bound"),
+        ({"model.kind": "autoencoder", "objective.beta": 4.0}, ""),
+    ],
+)
+def test_a_badge_says_what_the_loss_is(panel, fake_controller, open_fake_run, settings, badge):
+    open_fake_run()
+    opened = make_opened()
+    fake_controller.handle(replace(opened, config=opened.config.with_values({"data.binarize": "dynamic"} | settings)))
+    label = panel.findChild(QLabel, "curves_badge")
+    assert label.text() == badge
+    assert label.isVisible() == bool(badge)
+    assert bool(label.toolTip()) == bool(badge)
+
+
+def test_the_badge_follows_beta_as_it_is_now(panel, fake_controller, open_fake_run):
+    open_fake_run()
+    assert panel.findChild(QLabel, "curves_badge").text() == ""
+    fake_controller.handle(m.RecordsAdded((replace_record(row(100), beta=0.25),)))
+    assert panel.findChild(QLabel, "curves_badge").text() == "no longer a bound"
+    fake_controller.handle(m.RecordsAdded((row(150),)))
+    assert panel.findChild(QLabel, "curves_badge").text() == ""
+
+
+def test_bernoulli_on_grey_pixels_is_said_not_to_compare(panel, fake_controller, open_fake_run):
+    open_fake_run()
+    note = panel.findChild(QLabel, "curves_note")
+    assert "do not compare between data sets" in note.toolTip()
+    opened = make_opened()
+    config = opened.config.with_values({"model.likelihood": "continuous_bernoulli"})
+    fake_controller.handle(replace(opened, config=config))
+    assert note.toolTip() == ""

@@ -1,4 +1,4 @@
-"""Curves panel: ELBO, KL and reconstruction loss of training and held-out images while it trains, nats per image."""
+"""Curves panel: the bound, its terms and what is maximised, of training and held-out images while it trains."""
 
 from __future__ import annotations
 
@@ -19,12 +19,16 @@ from PySide6.QtWidgets import (
 from superqt import QElidingLabel
 
 from vae_explorer.engine.messages import RunOpened
+from vae_explorer.gui.bound_words import comparison_note, loss_note
 from vae_explorer.gui.controller import ModelController
 from vae_explorer.gui.theme import GRID_PX, current_theme
+from vae_explorer.gui.widgets.bound_note import BoundNote
 from vae_explorer.gui.widgets.curve_bar import CurveBar
 from vae_explorer.gui.widgets.curve_column import CurveColumn
 from vae_explorer.gui.widgets.curve_plot import CurvePlot
 from vae_explorer.gui.widgets.curve_store import (
+    EXTRAS,
+    OVERLAYS,
     TERMS,
     CurveStore,
     Floats,
@@ -34,7 +38,7 @@ from vae_explorer.gui.widgets.curve_store import (
     robust_range,
     smooth,
 )
-from vae_explorer.gui.widgets.curve_text import duration_text, mark_text
+from vae_explorer.gui.widgets.curve_text import duration_text, figure_text, mark_text, term_name
 from vae_explorer.gui.widgets.plot_style import tick_font
 from vae_explorer.runs.records import LogRecord
 
@@ -46,9 +50,10 @@ READING_KEYS = (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Home, Qt.Key.Key_E
 
 
 class CurvesPanel(QWidget):
-    """Three linked plots side by side, since the terms' sizes differ by tens of nats; headings show the numbers.
+    """Linked plots side by side, since the terms' sizes differ by tens of nats; headings show the numbers.
 
-    The pointer, or the arrow keys while the plots have the focus, move the reading line; double click fits again.
+    What is maximised, where that is not the ELBO, is drawn dashed beside it. The pointer, or the arrow keys while the
+    plots have the focus, move the reading line; double click fits again.
     """
 
     def __init__(self, controller: ModelController, parent: QWidget | None = None) -> None:
@@ -66,18 +71,21 @@ class CurvesPanel(QWidget):
         """Terms whose plots lack the newest records, the longest waiting first."""
         self._columns = {term: CurveColumn(term) for term in TERMS}
         self._bar = CurveBar()
+        self._note = BoundNote("curves")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(GRID_PX, GRID_PX // 2, GRID_PX, GRID_PX // 2)
         layout.setSpacing(GRID_PX // 2)
         layout.addWidget(self._bar)
         layout.addLayout(self._make_plots(), 1)
         layout.addLayout(self._make_foot())
+        layout.addWidget(self._note)
         self._bar.terms_changed.connect(self._on_terms)
         self._bar.x_axis_changed.connect(self._on_x_axis)
         self._bar.smoothing_changed.connect(self.redraw)
         self._bar.fit_asked.connect(self.fit)
         controller.run_opened.connect(self._on_run_opened)
         controller.records_added.connect(self._on_records)
+        controller.data_changed.connect(self._show_note)
         if controller.opened is not None:
             self._on_run_opened(controller.opened)
         self.restyle()
@@ -94,21 +102,24 @@ class CurvesPanel(QWidget):
         self._plots.setObjectName("curves_plots")
         self._plots.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._plots.setAccessibleName(self.tr("Curves; left and right arrow keys read values"))
-        row = QHBoxLayout(self._plots)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(GRID_PX)
+        self._row = QHBoxLayout(self._plots)
+        self._row.setContentsMargins(0, 0, 0, 0)
+        self._row.setSpacing(GRID_PX)
         for column in self._columns.values():
-            row.addWidget(column, 1)
-            plot = column.plot
-            plot.setFocusProxy(self._plots)
-            plot.hovered.connect(self._on_hovered)
-            plot.left.connect(self._on_left)
-            plot.fit_requested.connect(self.fit)
-            plot.moved_by_hand.connect(partial(self._on_moved_by_hand, plot))
+            self._place(column)
         self._stack = QStackedLayout()
         self._stack.addWidget(self._empty)
         self._stack.addWidget(self._plots)
         return self._stack
+
+    def _place(self, column: CurveColumn) -> None:
+        self._row.addWidget(column, 1)
+        plot = column.plot
+        plot.setFocusProxy(self._plots)
+        plot.hovered.connect(self._on_hovered)
+        plot.left.connect(self._on_left)
+        plot.fit_requested.connect(self.fit)
+        plot.moved_by_hand.connect(partial(self._on_moved_by_hand, plot))
 
     def _make_foot(self) -> QHBoxLayout:
         self._reading = QElidingLabel()
@@ -130,8 +141,8 @@ class CurvesPanel(QWidget):
 
     @property
     def terms(self) -> list[Term]:
-        """The terms that are shown, in order."""
-        return [term for term in TERMS if not self._columns[term].isHidden()]
+        """The terms that have a plot now, in order."""
+        return [term for term, column in self._columns.items() if not column.isHidden()]
 
     def plot_of(self, term: Term) -> CurvePlot:
         """Return the plot of a term."""
@@ -143,11 +154,19 @@ class CurvesPanel(QWidget):
         self._cursor = None
         self._is_following = True
         self._bar.set_has_bound(opened.config.model.kind != "autoencoder")
+        self._bar.set_known(self._store.known)
+        self._bar.set_wanted("beta", opened.config.objective.warmup != "none")
         self._show_columns()
+        self._show_note()
         self.redraw()
 
     def _on_records(self, records: Iterable[LogRecord]) -> None:
+        known = set(self._store.known)
         self._store.add(records)
+        if self._store.known != known:
+            self._bar.set_known(self._store.known)
+            self._show_columns()
+        self._show_note()
         self._stale += [term for term in self.terms if term not in self._stale]
         if self.isVisible() and not self._redraw_timer.isActive():
             self._redraw_timer.start()
@@ -212,9 +231,29 @@ class CurvesPanel(QWidget):
             smoothed = smooth(y, self._bar.smoothing, stride=self._store.splits["train"].stride)
             plot.set_curves((x, smoothed), held_out, raw=(x, y) if self._bar.smoothing else None)
             plot.set_marks(places, texts)
+        if "elbo" in terms:
+            self._draw_overlays()
         self._stale = [term for term in self._stale if term not in terms]
         self._show_ranges(terms)
         self._set_cursor(self._cursor)
+
+    def _draw_overlays(self) -> None:
+        plot, further = self._columns["elbo"].plot, self._bar.further
+        for term in OVERLAYS:
+            for split, curves in self._store.splits.items():
+                x, y = self._store.curve(split, term, self._bar.x_axis)
+                shown = smooth(y, self._bar.smoothing, stride=curves.stride) if split == "train" else y
+                plot.set_overlay(term, split, (x, shown) if term in further else None)
+
+    def _show_note(self) -> None:
+        """Say what the loss is, where it is not minus the ELBO, and what the numbers do not compare with."""
+        opened, newest = self._controller.opened, self._store.newest
+        if opened is None:
+            self._note.show_note(None)
+            return
+        live = opened.config.objective if newest is None else newest
+        note = loss_note(opened.config, beta=live.beta, free_bits=live.free_bits)
+        self._note.show_note(note, comparison_note(opened.config, self._controller.data))
 
     def _empty_text(self) -> str:
         if not self._store.is_empty:
@@ -224,8 +263,14 @@ class CurvesPanel(QWidget):
         return self.tr("Press Train: the curves are drawn here as it learns.")
 
     def _show_columns(self) -> None:
+        wanted = {*self._bar.terms, *self._bar.further}
+        for term in EXTRAS:
+            # Made when first wanted: a plot takes some 10 ms, and most runs have none of these.
+            if term in wanted and term not in self._columns:
+                self._columns[term] = CurveColumn(term)
+                self._place(self._columns[term])
         for term, column in self._columns.items():
-            column.setVisible(term in self._bar.terms)
+            column.setVisible(term in wanted)
 
     def _show_ranges(self, terms: list[Term]) -> None:
         self._bar.set_can_fit(not self._is_following)
@@ -237,7 +282,9 @@ class CurvesPanel(QWidget):
             if ends:
                 low, high = float(np.min(ends)), float(np.max(ends))
                 item.setXRange(low, high if high > low else low + 1, padding=0.02)
-            y_range = robust_range([self._columns[term].plot.shown(name)[1] for name in ("train", "held_out")])
+            plot = self._columns[term].plot
+            curves = [plot.shown(name)[1] for name in ("train", "held_out")]
+            y_range = robust_range([*curves, *(y for _, y in plot.overlays.values())])
             if y_range is not None:
                 item.setYRange(*y_range, padding=0)
 
@@ -261,8 +308,13 @@ class CurvesPanel(QWidget):
         text = self.tr("step {step} · epoch {epoch} · {time}").format(
             step=f"{reading.step:,}", epoch=f"{reading.epoch:.1f}", time=duration_text(reading.time_s)
         )
+        parts = [text]
+        for term in self._bar.further:
+            value = reading.train.get(term, reading.held_out.get(term))
+            if term in OVERLAYS and value is not None:
+                parts.append(f"{term_name(term, is_short=True)} {figure_text(term, value)}")
         before = [mark for mark in self._store.marks if mark.step <= reading.step]
-        return f"{text} · {mark_text(before[-1])}" if before else text
+        return " · ".join([*parts, mark_text(before[-1])] if before else parts)
 
     def restyle(self) -> None:
         """Take the colours of the current theme."""

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSlider, QToolButton, QWidget
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QMenu, QSlider, QToolButton, QWidget
 
 from vae_explorer.gui.theme import GRID_PX, current_theme, tabular_font
-from vae_explorer.gui.widgets.curve_store import TERMS, Term, XAxis
+from vae_explorer.gui.widgets.curve_store import EXTRAS, OVERLAYS, TERMS, Term, XAxis
 from vae_explorer.gui.widgets.curve_text import term_help, term_name
 from vae_explorer.gui.widgets.plot_style import term_colour
+
+USUALLY_ON: tuple[Term, ...] = ("objective", "bound", "classification_error")
+"""Further curves that are drawn as soon as a run has them; the others wait to be asked for."""
 
 
 class CurveBar(QWidget):
@@ -25,6 +29,7 @@ class CurveBar(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._toggles = {term: self._make_toggle(term) for term in TERMS}
+        self._make_more()
         self._make_x_choice()
         self._make_smoothing()
         self._fit = QToolButton()
@@ -37,6 +42,7 @@ class CurveBar(QWidget):
         row.setSpacing(GRID_PX // 2)
         for toggle in self._toggles.values():
             row.addWidget(toggle)
+        row.addWidget(self._more)
         row.addStretch(1)
         for widget in (QLabel(self.tr("Smooth")), self._slider, self._weight, self._x_choice, self._fit):
             row.addWidget(widget)
@@ -52,6 +58,27 @@ class CurveBar(QWidget):
         button.setChecked(True)
         button.toggled.connect(self.terms_changed)
         return button
+
+    def _make_more(self) -> None:
+        self._more = QToolButton()
+        self._more.setObjectName("curves_more")
+        self._more.setText(self.tr("More"))
+        self._more.setToolTip(self.tr("Further figures that this run has: what is maximised, beta, other terms."))
+        self._more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        menu = QMenu(self._more)
+        menu.setToolTipsVisible(True)
+        self._extras: dict[Term, QAction] = {}
+        for term in (*OVERLAYS, *EXTRAS):
+            action = menu.addAction(term_name(term))
+            action.setObjectName(f"curves_show_{term}")
+            action.setToolTip(term_help(term))
+            action.setCheckable(True)
+            action.setChecked(term in USUALLY_ON)
+            action.setVisible(False)
+            action.toggled.connect(self.terms_changed)
+            self._extras[term] = action
+        self._more.setMenu(menu)
+        self._more.hide()
 
     def _make_x_choice(self) -> None:
         self._x_choice = QComboBox()
@@ -80,6 +107,23 @@ class CurveBar(QWidget):
         return [term for term, toggle in self._toggles.items() if toggle.isChecked() and not toggle.isHidden()]
 
     @property
+    def further(self) -> list[Term]:
+        """The overlays and extras that are switched on and that the run has, in order."""
+        return [term for term, action in self._extras.items() if action.isVisible() and action.isChecked()]
+
+    def set_known(self, known: set[Term]) -> None:
+        """Offer these overlays and extras, and no others."""
+        for term, action in self._extras.items():
+            action.setVisible(term in known)
+        self._more.setVisible(bool(known))
+
+    def set_wanted(self, term: Term, is_wanted: bool) -> None:
+        """Switch an overlay or extra on or off, without a signal."""
+        was_blocked = self._extras[term].blockSignals(True)
+        self._extras[term].setChecked(is_wanted)
+        self._extras[term].blockSignals(was_blocked)
+
+    @property
     def x_axis(self) -> XAxis:
         """What the horizontal axis counts."""
         axis: XAxis = self._x_choice.currentData()
@@ -102,6 +146,10 @@ class CurveBar(QWidget):
     def restyle(self) -> None:
         """Take the colours of the current theme."""
         theme = current_theme()
+        self._more.setStyleSheet(
+            f"QToolButton {{ border: 1px solid {theme.line}; border-radius: 4px; padding: 2px 14px 2px 8px;"
+            f" color: {theme.text}; background: transparent; }} QToolButton:focus {{ border-color: {theme.accent}; }}"
+        )
         for term, toggle in self._toggles.items():
             toggle.setStyleSheet(
                 f"QToolButton {{ border: 1px solid {theme.line}; border-radius: 4px; padding: 2px 8px;"

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 from vae_explorer.gui.theme import current_theme, tabular_font
 from vae_explorer.gui.widgets.curve_plot import CurvePlot
 from vae_explorer.gui.widgets.curve_store import Term
-from vae_explorer.gui.widgets.curve_text import nats_text, term_help, term_name
+from vae_explorer.gui.widgets.curve_text import figure_text, term_help, term_name
 from vae_explorer.gui.widgets.plot_style import term_colour
 
 WIDE_PX = 300
@@ -57,7 +57,7 @@ class CurveColumn(QWidget):
         for label, value, tag in ((self.tr("train"), self._train, "span"), (self.tr("held-out"), self._held_out, "b")):
             if value is not None:
                 words = f'<span style="color:{muted}">{escape(label)}</span> ' if is_wide else ""
-                parts.append(f"{words}<{tag}>{nats_text(value)}</{tag}>")
+                parts.append(f"{words}<{tag}>{figure_text(self.term, value)}</{tag}>")
         self.heading.setText("&nbsp;&nbsp;".join(parts))
 
     # ---- Qt -------------------------------------------------------------------------------------------------------

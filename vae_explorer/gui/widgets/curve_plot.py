@@ -12,7 +12,7 @@ from PySide6.QtGui import QColor, QHelpEvent, QMouseEvent, QPainter, QPen
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QToolTip, QWidget
 
 from vae_explorer.gui.theme import current_theme
-from vae_explorer.gui.widgets.curve_store import Floats, Term, XAxis
+from vae_explorer.gui.widgets.curve_store import Floats, Split, Term, XAxis
 from vae_explorer.gui.widgets.plot_style import apply_plot_theme, line_pen, prepare_plot, term_colour, translucent
 
 TRAIN_PX, HELD_OUT_PX = 1.0, 2.0
@@ -127,6 +127,7 @@ class CurvePlot(pg.PlotWidget):
         item.setClipToView(True)
         item.getAxis("left").setWidth(LEFT_AXIS_PX)
         self._raw, self._train, self._held_out = (self._add_curve(item, name) for name in ("raw", "train", "held_out"))
+        self._overlays: dict[tuple[Term, Split], pg.PlotDataItem] = {}
         self._marks = MarkLines()
         item.addItem(self._marks, ignoreBounds=True)
         self._cursor = pg.InfiniteLine(angle=90, movable=False)
@@ -153,11 +154,23 @@ class CurvePlot(pg.PlotWidget):
         self._held_out.setData(*held_out, symbol=_symbol(held_out[0]))
         self._raw.setData(*(raw or (np.empty(0), np.empty(0))))
 
+    def set_overlay(self, term: Term, split: Split, curve: tuple[Floats, Floats] | None) -> None:
+        """Show another term's (x, y) dashed beside this one's, or take it away."""
+        if (term, split) not in self._overlays:
+            if curve is None:
+                return
+            self._overlays[term, split] = self._add_curve(self.getPlotItem(), f"{term} {split}")
+            self._restyle_overlays()
+        self._overlays[term, split].setData(*(curve or (np.empty(0), np.empty(0))))
+
+    @property
+    def overlays(self) -> dict[tuple[Term, Split], tuple[Floats, Floats]]:
+        """x and y of each overlay, by term and split."""
+        return {key: _dataset(curve) for key, curve in self._overlays.items()}
+
     def shown(self, name: str) -> tuple[Floats, Floats]:
         """Return x and y of the curve 'train', 'held_out' or 'raw' as handed over."""
-        curve = {"train": self._train, "held_out": self._held_out, "raw": self._raw}[name]
-        x, y = curve.getOriginalDataset()
-        return (np.empty(0), np.empty(0)) if x is None else (x, y)
+        return _dataset({"train": self._train, "held_out": self._held_out, "raw": self._raw}[name])
 
     def set_marks(self, places: Floats, texts: list[str]) -> None:
         """Show vertical marks (n,) with a tooltip each."""
@@ -195,11 +208,17 @@ class CurvePlot(pg.PlotWidget):
             curve.setSymbolPen(None)
             curve.setSymbolBrush(curve_colour)
             curve.setSymbolSize(5 if curve is self._held_out else 3)
+        self._restyle_overlays()
         self._cursor.setPen(line_pen(theme.muted, 1.0))
         self._dots.setPen(line_pen(theme.surface, 1.0))
         self._dots.setBrush(colour)
         self._marks.colour = QColor(theme.muted)
         self._marks.update()
+
+    def _restyle_overlays(self) -> None:
+        for (term, split), curve in self._overlays.items():
+            width = HELD_OUT_PX if split == "held_out" else TRAIN_PX
+            curve.setPen(line_pen(term_colour(term, current_theme()), width, is_dashed=True))
 
     def _on_moved_by_hand(self) -> None:
         self.moved_by_hand.emit()
@@ -226,6 +245,11 @@ class CurvePlot(pg.PlotWidget):
                 QToolTip.showText(event.globalPos(), text, self)
                 return True
         return bool(super().viewportEvent(event))
+
+
+def _dataset(curve: pg.PlotDataItem) -> tuple[Floats, Floats]:
+    x, y = curve.getOriginalDataset()
+    return (np.empty(0), np.empty(0)) if x is None else (x, y)
 
 
 def _symbol(x: Floats) -> str | None:

@@ -11,15 +11,28 @@ from numpy.typing import NDArray
 
 from vae_explorer.runs.records import LogRecord, MarkRecord, MetricRecord
 
-Term = Literal["elbo", "kl", "distortion"]
+Term = Literal[
+    "elbo", "kl", "distortion", "objective", "bound", "beta", "mmd", "total_correlation", "similarity",
+    "classification_error", "classification_loss",
+]  # fmt: skip
 XAxis = Literal["step", "epoch", "time"]
 Split = Literal["train", "held_out"]
 Floats = NDArray[np.float64]
 
 TERMS: tuple[Term, ...] = ("elbo", "kl", "distortion")
+"""What every run with a bound has, each with a plot."""
+OVERLAYS: tuple[Term, ...] = ("objective", "bound")
+"""What is drawn beside the ELBO in its plot, where a run has it and it differs: minus the loss, and IWAE's bound."""
+EXTRAS: tuple[Term, ...] = (
+    "beta", "mmd", "total_correlation", "similarity", "classification_error", "classification_loss",
+)  # fmt: skip
+"""What gets a plot of its own where a run has it and the person wants it."""
 X_COLUMNS: dict[XAxis, int] = {"step": 0, "epoch": 1, "time": 2}
-TERM_COLUMNS: dict[Term, int] = {"elbo": 3, "kl": 4, "distortion": 5}
-_N_COLUMNS = 6
+TERM_COLUMNS: dict[Term, int] = {term: 3 + i for i, term in enumerate((*TERMS, *OVERLAYS, *EXTRAS))}
+_N_COLUMNS = 3 + len(TERM_COLUMNS)
+
+SAME = 1e-4
+"""Minus the loss is no curve of its own while it is within this share of the ELBO."""
 
 MAX_POINTS = 20_000
 MAX_MARKS = 500
@@ -42,7 +55,7 @@ class SplitCurves:
         return self._n
 
     def add(self, row: tuple[float, ...]) -> None:
-        """Take one record: (step, epoch, seconds, elbo, kl, distortion), NaN where there is no such figure."""
+        """Take one record: step, epoch, seconds and all of TERM_COLUMNS, NaN where there is no such figure."""
         self._pending.append(row)
         if len(self._pending) < self.stride:
             return
@@ -97,6 +110,10 @@ class CurveStore:
             "held_out": SplitCurves(self._max_points),
         }
         self.marks: list[MarkRecord] = []
+        self.newest: MetricRecord | None = None
+        """The newest record of training."""
+        self.known: set[Term] = set()
+        """Overlays and extras of which a record had a value (minus the loss: one that is not the ELBO)."""
 
     def add(self, records: Iterable[LogRecord]) -> None:
         """Take rows and marks of the log, in order; rows with a loss that is not finite are left out."""
@@ -104,7 +121,20 @@ class CurveStore:
             if isinstance(record, MarkRecord):
                 self.marks = [*self.marks[-MAX_MARKS + 1 :], record]
             elif np.isfinite(record.distortion):
-                self.splits[record.split].add(_row(record))
+                row = _row(record)
+                self.splits[record.split].add(row)
+                if record.split == "train":
+                    self.newest = record
+                self._know(row)
+
+    def _know(self, row: tuple[float, ...]) -> None:
+        for term in (*OVERLAYS, *EXTRAS):
+            if term not in self.known and np.isfinite(row[TERM_COLUMNS[term]]):
+                elbo, value = row[TERM_COLUMNS["elbo"]], row[TERM_COLUMNS[term]]
+                # An autoencoder's loss is its reconstruction loss, and beta at 1 throughout says nothing.
+                is_news = term != "objective" or abs(value - elbo) > SAME * max(1.0, abs(elbo))
+                if is_news and not (term == "beta" and value == 1.0):
+                    self.known.add(term)
 
     @property
     def is_empty(self) -> bool:
@@ -193,8 +223,10 @@ def robust_range(curves: Iterable[Floats]) -> tuple[float, float] | None:
 
 
 def _row(record: MetricRecord) -> tuple[float, ...]:
-    figures = (np.nan if value is None else value for value in (record.elbo, record.kl, record.distortion))
-    return (record.step, record.epoch, record.time_s, *figures)
+    values = [-record.loss if term == "objective" else getattr(record, term) for term in TERM_COLUMNS]
+    if record.elbo is None:
+        values = [record.distortion if term == "distortion" else None for term in TERM_COLUMNS]
+    return (record.step, record.epoch, record.time_s, *(np.nan if value is None else value for value in values))
 
 
 def _values(row: Floats | None) -> dict[Term, float]:

@@ -14,9 +14,20 @@ def _tr(text: str) -> str:
 
 def term_name(term: Term, *, is_short: bool = False) -> str:
     """Return the name of a term on screen."""
-    if term == "distortion":
-        return _tr("Recon") if is_short else _tr("Reconstruction loss")
-    return {"elbo": _tr("ELBO"), "kl": _tr("KL")}[term]
+    short, name = {
+        "elbo": (_tr("ELBO"), _tr("ELBO")),
+        "kl": (_tr("KL"), _tr("KL")),
+        "distortion": (_tr("Recon"), _tr("Reconstruction loss")),
+        "objective": (_tr("objective"), _tr("objective, −loss")),
+        "bound": (_tr("IWAE"), _tr("IWAE bound")),
+        "beta": (_tr("beta"), _tr("beta")),
+        "mmd": (_tr("MMD"), _tr("MMD squared")),
+        "total_correlation": (_tr("TC"), _tr("Total correlation")),
+        "similarity": (_tr("Similarity"), _tr("Similarity")),
+        "classification_error": (_tr("Error"), _tr("Classification error")),
+        "classification_loss": (_tr("−log q(y|x)"), _tr("Classification loss")),
+    }[term]
+    return short if is_short else name
 
 
 def term_help(term: Term) -> str:
@@ -27,7 +38,22 @@ def term_help(term: Term) -> str:
         ),
         "kl": _tr("KL[q(z|x) ‖ p(z)]: what the codes tell beyond the prior; nats per image."),
         "distortion": _tr("Reconstruction loss, -E_q log p(x|z): how badly codes explain their image; nats per image."),
+        "objective": _tr("What is maximised: minus the loss, with its weights and further terms; nats per image."),
+        "bound": _tr("The importance-weighted bound that is trained, tighter than the ELBO; nats per image."),
+        "beta": _tr("Weight of the KL in the loss, its warm-up included."),
+        "mmd": _tr("Unbiased estimate of the squared maximum mean discrepancy of codes and prior; no nats."),
+        "total_correlation": _tr("How much the codes' dimensions tell of one another, KL[q(z) ‖ Π q(z_j)]; nats."),
+        "similarity": _tr("What stands in the place of KL[q ‖ p] in the loss, mean over images."),
+        "classification_error": _tr("Share of the images whose most probable class is not their label."),
+        "classification_loss": _tr("Mean of −log q(y|x) over images that have a label; nats."),
     }[term]
+
+
+def figure_text(term: Term, value: float | None) -> str:
+    """Return a term's value as it is read: nats with two decimals, shares in per cent, else three digits."""
+    if value is None or term not in ("beta", "mmd", "similarity", "classification_error"):
+        return nats_text(value)
+    return f"{100 * value:.1f} %" if term == "classification_error" else f"{value:.3g}".replace("-", "−")
 
 
 def nats_text(value: float | None) -> str:

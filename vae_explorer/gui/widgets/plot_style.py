@@ -12,15 +12,15 @@ from PySide6.QtWidgets import QApplication
 from vae_explorer.gui.theme import Theme, tabular_font
 from vae_explorer.gui.widgets.plot_grid import PlotGrid
 
-Term = Literal["elbo", "kl", "distortion"]
-
 LINE_PX = 1.75
 """Width of a curve."""
 
 
-def term_colour(term: Term, theme: Theme) -> QColor:
-    """Return the colour that a term has everywhere: curve, bar, formula."""
-    return QColor({"elbo": theme.elbo, "kl": theme.kl, "distortion": theme.distortion}[term])
+def term_colour(term: str, theme: Theme) -> QColor:
+    """Return the colour that a term has everywhere: curve, bar, formula; what stands for the KL has its colour."""
+    own = {"elbo": theme.elbo, "kl": theme.kl, "distortion": theme.distortion, "gap": theme.gap, "bound": theme.text}
+    likes = dict.fromkeys(("mmd", "total_correlation", "similarity", "beta"), theme.kl)
+    return QColor((own | likes).get(term, theme.muted))
 
 
 def tick_font() -> QFont:

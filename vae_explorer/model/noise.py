@@ -20,6 +20,7 @@ class Stream(IntEnum):
     POSTERIOR = 6
     CODES = 7
     DRAW = 8
+    PRIOR = 9
 
 
 def derived_seed(*parts: int) -> int:

@@ -8,6 +8,7 @@ from PySide6.QtCore import QObject, Qt
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 from vae_explorer.gui.controller import ModelController
+from vae_explorer.gui.panels.bound import BoundPanel
 from vae_explorer.gui.panels.curves import CurvesPanel
 from vae_explorer.gui.panels.gallery import GalleryPanel
 from vae_explorer.gui.panels.here import HerePanel
@@ -36,12 +37,13 @@ class Panels:
     interpolation: InterpolationPanel
     sliders: SlidersPanel
     gallery: GalleryPanel
+    bound: BoundPanel
 
 
 class Docks(QObject):
     """Makes the panels and puts all but the map, which is the window's centre, into docks.
 
-    by_name: run, here, curves, interpolation, sliders, gallery."""
+    by_name: run, here, curves, interpolation, sliders, gallery, bound."""
 
     def __init__(self, controller: ModelController, window: QMainWindow) -> None:
         super().__init__(window)
@@ -55,6 +57,7 @@ class Docks(QObject):
             here=HerePanel(controller), run=RunPanel(controller), map=LatentMapPanel(controller),
             curves=CurvesPanel(controller), interpolation=InterpolationPanel(controller),
             sliders=SlidersPanel(controller), gallery=GalleryPanel(controller),
+            bound=BoundPanel(controller),
         )  # fmt: skip
         self.by_name = {
             "run": self._dock("run", self.tr("Run"), self.panels.run),
@@ -63,6 +66,7 @@ class Docks(QObject):
             "interpolation": self._dock("interpolation", self.tr("Interpolation"), self.panels.interpolation),
             "sliders": self._dock("sliders", self.tr("Sliders"), self.panels.sliders),
             "gallery": self._dock("gallery", self.tr("Gallery"), self.panels.gallery),
+            "bound": self._dock("bound", self.tr("Bound"), self.panels.bound),
         }
 
     def _dock(self, name: str, title: str, panel: QWidget) -> QDockWidget:
@@ -82,6 +86,7 @@ class Docks(QObject):
             ("interpolation", Area.BottomDockWidgetArea),
             ("sliders", Area.BottomDockWidgetArea),
             ("gallery", Area.BottomDockWidgetArea),
+            ("bound", Area.BottomDockWidgetArea),
         ):
             docks[name].setFloating(False)
             window.addDockWidget(area, docks[name])
@@ -89,6 +94,7 @@ class Docks(QObject):
         window.splitDockWidget(docks["curves"], docks["interpolation"], Qt.Orientation.Horizontal)
         window.tabifyDockWidget(docks["interpolation"], docks["sliders"])
         window.tabifyDockWidget(docks["sliders"], docks["gallery"])
+        window.tabifyDockWidget(docks["gallery"], docks["bound"])
         docks["interpolation"].raise_()
         self.share_out()
 

@@ -9,10 +9,11 @@ from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolBar, QToolButton, QWidget
 
 from vae_explorer.config import field_spec
-from vae_explorer.engine.messages import EngineState, RunOpened, RunStatus
+from vae_explorer.engine.messages import EngineState, Inspected, RunOpened, RunStatus
 from vae_explorer.gui.actions import WindowActions
 from vae_explorer.gui.controller import ModelController
 from vae_explorer.gui.icons import IconName, make_icon
+from vae_explorer.gui.panels.posterior_feed import PosteriorFeed
 from vae_explorer.gui.theme import GRID_PX, current_theme, use_tabular_digits
 from vae_explorer.gui.widgets.curve_text import duration_text
 from vae_explorer.gui.widgets.figure import Figure
@@ -45,6 +46,9 @@ class RunToolBar(QToolBar):
             "distortion": self._add_figure("distortion", self.tr("Reconstruction loss"), self.tr(
                 "-E_q log p(x|z), nats per image: what the decoder does not explain; ELBO = -(this + KL).")),
         }  # fmt: skip
+        self._gap = self._add_figure("gap", self.tr("gap"), self.tr(
+            "log p(x) - ELBO of the selected image, nats, by quadrature (latent_dim 1 and 2): known while its "
+            "posterior is looked at, in the panel Bound or on the map."))  # fmt: skip
         self._add_state()
         self._actions["train"].triggered.connect(controller.press_train)
         self._actions["pause"].triggered.connect(controller.pause)
@@ -54,6 +58,7 @@ class RunToolBar(QToolBar):
         controller.status_changed.connect(self._on_status)
         controller.run_opened.connect(self._on_run_opened)
         controller.records_added.connect(self._on_records)
+        PosteriorFeed.of(controller).shown.connect(self._on_posterior)
         controller.draft_changed.connect(self._show_what_is_possible)
         self._restyle()
         self._show_what_is_possible()
@@ -133,6 +138,10 @@ class RunToolBar(QToolBar):
                     figure.set_value(getattr(record, name))
                 return
 
+    @Slot(object)
+    def _on_posterior(self, answer: Inspected | None) -> None:
+        self._gap.set_value(None if answer is None else max(answer.gap, 0.0))
+
     @Slot()
     def _show_what_is_possible(self) -> None:
         status, opened = self._controller.status, self._controller.opened
@@ -156,6 +165,7 @@ class RunToolBar(QToolBar):
             self._actions[name].setIcon(make_icon(name, is_accent=name == "train"))
         for term, colour in (("elbo", theme.elbo), ("kl", theme.kl), ("distortion", theme.distortion)):
             self._figures[term].set_colour(colour)
+        self._gap.set_colour(theme.gap)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw a plain ground and a line below; Fusion's own has a white line over and under it, in the dark too."""

@@ -40,9 +40,8 @@ class MapPosterior(QObject):
     @property
     def shown_step(self) -> int | None:
         """Step of the weights behind the posterior that is drawn, None where none is."""
-        layer = self._map.posterior
-        is_drawn = layer.shown is not None and (layer.is_density_on or layer.is_energy_on)
-        return layer.shown.step if is_drawn and layer.shown is not None else None
+        known = self._feed.latest
+        return known.step if known is not None and (self._map.posterior.is_on or self._map.energy.is_on) else None
 
     @property
     def other_q(self) -> tuple[Points | None, Points | None]:
@@ -69,17 +68,14 @@ class MapPosterior(QObject):
 
     @Slot(object)
     def _on_shown(self, answer: Inspected | None) -> None:
-        self._map.posterior.set_posterior(answer)
+        for layer in (self._map.posterior, self._map.energy):
+            layer.set_posterior(answer)
         self._on_walked()
         self.shown_changed.emit()
 
     @Slot()
     def _on_walked(self) -> None:
-        now, known = self._walk.now, self._feed.latest
-        if now is not None:
-            self._map.posterior.set_q(now.loc, now.scale)
-        elif known is not None:
-            self._map.posterior.set_q(known.loc, known.scale)
+        self._map.posterior.set_q(*self.other_q)
         self.q_changed.emit()
 
     @Slot(bool)
@@ -92,9 +88,10 @@ class MapPosterior(QObject):
 
     @Slot()
     def _on_layers_changed(self) -> None:
-        layer = self._map.posterior
-        layer.is_density_on, layer.is_energy_on = self._tools.is_on("posterior"), self._tools.is_on("energy")
-        self._is_lent = self._is_lent and layer.is_density_on
-        layer.update()
-        self._feed.set_layer(layer.is_density_on or layer.is_energy_on)
+        density, energy = self._map.posterior, self._map.energy
+        density.is_on, energy.is_on = self._tools.is_on("posterior"), self._tools.is_on("energy")
+        self._is_lent = self._is_lent and density.is_on
+        for layer in (density, energy):
+            layer.update()
+        self._feed.set_layer(density.is_on or energy.is_on)
         self.shown_changed.emit()

@@ -15,7 +15,7 @@ CLEAR_BELOW = 1e-3
 MOST_ALPHA = 0.92
 ENERGY_LEVELS = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
 """Terraces of the energy, nats above its lowest place; the first one holds nearly all of the mass."""
-ENERGY_ALPHA = (0.06, 0.62)
+ENERGY_ALPHA = (0.0, 0.6)
 """Of the highest and of the lowest terrace."""
 MOST_SIDE_PX = 420
 """Terraces are drawn on a picture of at most so many pixels a side, so that their edges are smooth lines."""

@@ -15,7 +15,7 @@ from vae_explorer.gui.theme import Theme, current_theme
 from vae_explorer.gui.widgets.cloud import PointColours
 from vae_explorer.gui.widgets.map_layers import END_RADIUS_PX, CloudLayer, MapLayer, Overlay, OverlayLayer, PlaneLayer
 from vae_explorer.gui.widgets.plot_style import apply_plot_theme, prepare_plot, set_axis_label
-from vae_explorer.gui.widgets.posterior_layer import PosteriorLayer
+from vae_explorer.gui.widgets.posterior_layer import EnergyLayer, PosteriorLayer
 from vae_explorer.gui.widgets.view_frame import ViewFrame
 
 PICK_RADIUS_PX = 4.0
@@ -70,8 +70,9 @@ class MapView(pg.PlotWidget):
         self._box.setMouseEnabled(x=False, y=False)
         self._box.setAspectLocked(True)
         self._box.disableAutoRange()
-        self.plane, self.cloud, self.posterior, self.over = PlaneLayer(), CloudLayer(), PosteriorLayer(), OverlayLayer()
-        self._layers: tuple[MapLayer, ...] = (self.plane, self.cloud, self.posterior, self.over)
+        self.plane, self.energy, self.cloud = PlaneLayer(), EnergyLayer(), CloudLayer()
+        self.posterior, self.over = PosteriorLayer(), OverlayLayer()
+        self._layers: tuple[MapLayer, ...] = (self.plane, self.energy, self.cloud, self.posterior, self.over)
         for depth, layer in enumerate(self._layers):
             layer.setZValue(depth)
             self._box.addItem(layer, ignoreBounds=True)

@@ -1,4 +1,4 @@
-"""`PosteriorLayer`: the true posterior of one image, its energy and its mode on the latent map."""
+"""The true posterior of one image on the latent map: its energy below the points, its density and mode above them."""
 
 from __future__ import annotations
 
@@ -23,65 +23,72 @@ MODE_PX = 5.0
 """Half of the cross at the mode."""
 
 
-class PosteriorLayer(MapLayer):
-    """A heat map of p(z|x), terraces of -log p(x, z), or both; on a line a curve, and q's beside it.
-
-    is_density_on, is_energy_on: which of them are drawn.
-    """
+class LatticeLayer(MapLayer):
+    """A layer that draws one answer's lattice; `is_on`: whether it does."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.is_density_on = self.is_energy_on = False
-        self._shown: Inspected | None = None
-        self._q: tuple[Floats, Floats] | None = None
-        self._density: QImage | None = None
-        self._energy: QImage | None = None
-
-    @property
-    def shown(self) -> Inspected | None:
-        """What is drawn where it is on."""
-        return self._shown
+        self.is_on = False
+        self.shown: Inspected | None = None
+        self._image: QImage | None = None
 
     def set_posterior(self, answer: Inspected | None) -> None:
-        """Draw this posterior, or none."""
-        if answer is not self._shown:
-            # The pictures are made when they are painted: while it trains most are never looked at.
-            self._shown, self._density, self._energy = answer, None, None
-        self._q = None if answer is None else (answer.loc, answer.scale)
-        self.update()
-
-    def set_q(self, loc: Floats, scale: Floats) -> None:
-        """Draw another q (latent_dim,) beside the posterior of a line; on a plane the map draws its ellipse."""
-        self._q = (loc, scale)
+        """Draw this answer, or none. Its picture is made when it is painted: while it trains most never are."""
+        if answer is not self.shown:
+            self.shown, self._image = answer, None
         self.update()
 
     def paint_layer(self, painter: QPainter, frame: ViewFrame, ratio: float) -> None:
-        """Draw the energy, the density over it, and the mode on top."""
-        if self._shown is None or not (self.is_density_on or self.is_energy_on):
+        """Draw what is shown, as a plane or as a line."""
+        if not self.is_on or self.shown is None:
             return
-        if len(self._shown.mode) == 1:
-            self._paint_line(painter, frame, self._shown)
-            return
-        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-        where = self._room(frame, self._shown)
-        if self.is_energy_on:
-            painter.drawImage(where, self._energy_picture(self._shown))
-        if self.is_density_on:
-            self._density = self._density or density_image(self._shown.log_density)
-            painter.drawImage(where, self._density)
-        self._paint_mode(painter, QPointF(*frame.to_px(self._shown.mode).tolist()))
+        if len(self.shown.mode) == 1:
+            self._paint_line(painter, frame, self.shown)
+        else:
+            self._image = self._image or self._make_image(self.shown)
+            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+            painter.drawImage(_room(frame, self.shown), self._image)
 
-    def _energy_picture(self, shown: Inspected) -> QImage:
-        self._energy = self._energy or energy_image(shown.energy)
-        return self._energy
+    def _make_image(self, shown: Inspected) -> QImage:
+        raise NotImplementedError
 
-    def _room(self, frame: ViewFrame, shown: Inspected) -> QRectF:
-        """Return where the pictures lie: each of their pixels has its place of the lattice in the middle."""
-        (left, right, low, high), (rows, cols) = shown.extent, shown.log_density.shape
-        dx, dy = (right - left) / max(cols - 1, 1) / 2, (high - low) / max(rows - 1, 1) / 2
-        corners = [(left - dx, high + dy), (right + dx, low - dy)]
-        (x0, y0), (x1, y1) = frame.to_px(corners).tolist()
-        return QRectF(x0, y0, x1 - x0, y1 - y0)
+    def _paint_line(self, painter: QPainter, frame: ViewFrame, shown: Inspected) -> None:
+        raise NotImplementedError
+
+
+class EnergyLayer(LatticeLayer):
+    """Terraces of -log p(x, z); on a line (latent_dim 1) a strip along the lower edge."""
+
+    def _make_image(self, shown: Inspected) -> QImage:
+        return energy_image(shown.energy)
+
+    def _paint_line(self, painter: QPainter, frame: ViewFrame, shown: Inspected) -> None:
+        self._image = self._image or self._make_image(shown)
+        room = _room(frame, shown)
+        foot = frame.top + frame.height
+        painter.drawImage(QRectF(room.left(), foot - STRIP_PX, room.width(), STRIP_PX), self._image)
+
+
+class PosteriorLayer(LatticeLayer):
+    """A heat map of p(z|x) and a cross at its mode; on a line (latent_dim 1) a curve, and q's beside it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._q: tuple[Floats, Floats] | None = None
+
+    def set_q(self, loc: Floats | None, scale: Floats | None = None) -> None:
+        """Draw another q (latent_dim,) than the answer's beside a curve; on a plane the map draws its ellipse."""
+        self._q = None if loc is None or scale is None else (loc, scale)
+        self.update()
+
+    def paint_layer(self, painter: QPainter, frame: ViewFrame, ratio: float) -> None:
+        """Draw the density, and the mode on top."""
+        super().paint_layer(painter, frame, ratio)
+        if self.is_on and self.shown is not None and len(self.shown.mode) > 1:
+            self._paint_mode(painter, QPointF(*frame.to_px(self.shown.mode).tolist()))
+
+    def _make_image(self, shown: Inspected) -> QImage:
+        return density_image(shown.log_density)
 
     def _paint_mode(self, painter: QPainter, at: QPointF) -> None:
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -90,32 +97,31 @@ class PosteriorLayer(MapLayer):
             painter.setPen(QPen(colour, width))
             painter.drawLines([QLineF(at - a, at + a), QLineF(at - b, at + b)])
 
-    # ---- latent_dim 1 ---------------------------------------------------------------------------------------------
-
     def _paint_line(self, painter: QPainter, frame: ViewFrame, shown: Inspected) -> None:
         z = np.linspace(shown.extent[0], shown.extent[1], shown.log_density.shape[1])
         x = frame.to_px(np.stack([z, np.zeros_like(z)], axis=1))[:, 0]
-        foot = frame.top + frame.height
-        if self.is_energy_on:
-            painter.drawImage(
-                QRectF(float(x[0]), foot - STRIP_PX, float(x[-1] - x[0]), STRIP_PX), self._energy_picture(shown)
-            )
-            foot -= STRIP_PX
-        if not self.is_density_on:
-            return
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        # The foot leaves room for the strip of the energy, whether that is on or not: nothing jumps.
+        foot, height = frame.top + frame.height - STRIP_PX, CURVE_SHARE * frame.height
         log_density = shown.log_density[0].astype(np.float64)
-        top, height = float(np.nanmax(log_density)), CURVE_SHARE * frame.height
-        polygon = _curve(x, np.exp(log_density - top) * height, foot)
+        top = float(np.nanmax(log_density))
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(QPen(heat_colour(1.0), 1.75))
         painter.setBrush(translucent(heat_colour(0.5), 0.45))
-        painter.drawPolygon(polygon)
-        if self._q is not None and self._q[1].any():
-            (loc,), (scale,) = self._q[0].tolist(), self._q[1].tolist()
-            log_q = -0.5 * ((z - loc) / scale) ** 2 - np.log(scale) - 0.5 * np.log(2 * np.pi)
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.setPen(QPen(QColor(self.theme.accent), 1.75))
-            painter.drawPolyline(_curve(x, np.exp(np.minimum(log_q - top, 1.0)) * height, foot))
+        painter.drawPolygon(_curve(x, np.exp(log_density - top) * height, foot))
+        loc, scale = (shown.loc, shown.scale) if self._q is None else self._q
+        away = (z - float(loc[0])) / float(scale[0])
+        log_q = -0.5 * away**2 - np.log(float(scale[0])) - 0.5 * np.log(2 * np.pi)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setPen(QPen(QColor(self.theme.accent), 1.75))
+        painter.drawPolyline(_curve(x, np.exp(log_q - top) * height, foot))
+
+
+def _room(frame: ViewFrame, shown: Inspected) -> QRectF:
+    """Return where a picture of the lattice lies: each of its pixels has its place in the middle."""
+    (left, right, low, high), (rows, cols) = shown.extent, shown.log_density.shape
+    dx, dy = (right - left) / max(cols - 1, 1) / 2, (high - low) / max(rows - 1, 1) / 2
+    (x0, y0), (x1, y1) = frame.to_px([(left - dx, high + dy), (right + dx, low - dy)]).tolist()
+    return QRectF(x0, y0, x1 - x0, y1 - y0)
 
 
 def _curve(x_px: Floats, heights_px: NDArray[np.float64], foot_px: float) -> QPolygonF:

@@ -18,7 +18,7 @@ from vae_explorer.model.networks import Shape
 from vae_explorer.model.noise import Stream, seeded_generator
 from vae_explorer.model.priors import Prior, StandardNormal
 
-PRIOR_SAMPLES = 64
+PRIOR_SAMPLES = 256
 """Upper codes from which log p(z) of a stacked model's codes is estimated, where it is only looked at."""
 
 

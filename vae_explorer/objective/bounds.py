@@ -83,20 +83,22 @@ def _pareto_shape(excess: Tensor) -> Tensor:
 # ---- gradients other than the reparameterised one ----------------------------------------------------------------
 
 
-def dreg_surrogate(log_weight: Tensor, z: Tensor, *, is_importance: bool) -> Tensor:
+def dreg_surrogate(log_weight: Tensor, z: Tensor, *, is_importance: bool, beta: Tensor | float = 1.0) -> Tensor:
     """Return (B,), to be maximised, whose gradient is doubly reparameterised (Tucker et al. 2019, eq. 8).
 
     log_weight: (K, B) of reparameterised codes z (K, B, latent_dim), where log q(z|x) was computed with q's parameters
     detached, so that the encoder is reached through z alone. is_importance: the gradient of the bound of K codes, in
     which z's part is weighted by the squares of the normalised weights; else that of the ELBO, the mean over K
-    (Roeder et al. 2017). Its value is not the bound. Call it once for a z: it hooks z's gradient.
+    (Roeder et al. 2017). beta: what log p(z) - log q(z|x) is weighted with in `log_weight`; z's part is then
+    weighted by share - beta share (1 - share). Its value is not the bound. Call it once for a z: it hooks z's gradient.
     """
     if not is_importance:
         return log_weight.mean(0)
     share = torch.softmax(log_weight.detach(), dim=0)
     if z.requires_grad:
         # The sum below gives theta its share and z the same; z's gradient is weighted once more on its way back.
-        z.register_hook(lambda gradient: gradient * share.unsqueeze(-1))
+        again = (share + (1.0 - beta) * (1.0 - share)).unsqueeze(-1)
+        z.register_hook(lambda gradient: gradient * again)
     return (share * log_weight).sum(0)
 
 

@@ -3,71 +3,31 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
-from typing import Self
+import math
+from typing import Self, cast
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from vae_explorer.config import RunConfig
+from vae_explorer.errors import UsageError
+from vae_explorer.model.class_conditional import one_hot
 from vae_explorer.model.latents import Posterior
 from vae_explorer.model.likelihoods import Likelihood
 from vae_explorer.model.model import Model
 from vae_explorer.model.noise import Stream, posterior_noise, seeded_generator
 from vae_explorer.model.pixels import Pixels
-from vae_explorer.objective.elbo import elbo_terms
-from vae_explorer.objective.log_weights import log_likelihoods
-from vae_explorer.objective.terms import Terms
-
-Array = NDArray[np.float32]
-Indices = NDArray[np.int64]
+from vae_explorer.model.semi_supervised import M2, StackedM2
+from vae_explorer.objective.answers import Array, CodesArrays, EncodedArrays, Indices, SampledFigures, TermsArrays
+from vae_explorer.objective.elbo import image_terms
+from vae_explorer.objective.terms import Terms, joined_samples
 
 DECODE_CHUNK = 64
 """Codes decoded at once, always: another number could round differently, and give other bytes."""
 SAMPLES = 64
 """Codes an image that expectations over q(z|x) take, where nothing else is asked."""
 _ENCODE_CHUNK = 1024
-
-
-@dataclass(frozen=True)
-class SampledFigures:
-    """q(z|x) of n images and figures from draws of it, nats per image.
-
-    loc, scale: (n, latent_dim); scale is zero for an autoencoder. kl: closed form, (n,), and by dimension, (n,
-    latent_dim). distortion: mean over the draws, (n,). elbo = -(distortion + kl). elbo_mc_se: its standard error by the
-    draws, (n,), NaN for a single draw. An autoencoder has NaN in elbo, kl and elbo_mc_se, None as kl_per_dim.
-    """
-
-    indices: Indices
-    loc: Array
-    scale: Array
-    kl_per_dim: Array | None
-    elbo: Array
-    kl: Array
-    distortion: Array
-    elbo_mc_se: Array
-
-
-@dataclass(frozen=True)
-class EncodedArrays(SampledFigures):
-    """Figures of n images with their reconstructions (n, C, H, W): p(x|z) at the mean of q."""
-
-    reconstructions: Array
-
-
-@dataclass(frozen=True)
-class CodesArrays:
-    """Codes of n images with one-sample figures, nats per image; kl_per_dim (latent_dim,) is the mean over them."""
-
-    indices: Indices
-    loc: Array
-    scale: Array
-    elbo: Array
-    kl: Array
-    distortion: Array
-    kl_per_dim: Array | None
 
 
 class ModelReader:
@@ -97,41 +57,91 @@ class ModelReader:
         """Whether codes are points: no prior, no KL, no bound."""
         return self.model.is_autoencoder
 
+    @property
+    def n_classes(self) -> int:
+        """Classes that the model itself knows (M2), else 0."""
+        return self.model.n_classes
+
+    # ---- codes to images ----------------------------------------------------------------------------------------
+
+    def decode(self, z: Array, *, draw_seed: int | None = None, label: int | None = None) -> Array:
+        """Return the mean of p(x|z), or a draw of it by `draw_seed`, (n, C, H, W), of codes (n, latent_dim).
+
+        label: of M2, the class to decode; None takes the mean over p(y), for a draw a drawn class. Raises UsageError
+        for a class that the model does not know.
+        """
+        if label is None:
+            return self._decode(z, None, draw_seed=draw_seed)
+        if not 0 <= label < self.n_classes:
+            known = f"classes 0 to {self.n_classes - 1}" if self.n_classes else "no classes"
+            raise UsageError(f"Class {label} cannot be decoded: the model knows {known}; leave the class out.")
+        return self._decode(z, np.full(len(z), label), draw_seed=draw_seed)
+
     @torch.no_grad()
-    def decode(self, z: Array, *, draw_seed: int | None = None) -> Array:
-        """Return the mean of p(x|z), or a draw of it by `draw_seed`, (n, C, H, W), of codes (n, latent_dim)."""
-        images = np.empty((len(z), *self.model.shape), dtype=np.float32)
-        generator = None if draw_seed is None else self._generator(draw_seed, Stream.DRAW)
-        for first in range(0, len(z), DECODE_CHUNK):
-            codes = torch.tensor(z[first : first + DECODE_CHUNK], dtype=torch.float32).to(self.pixels.device)
-            images[first : first + DECODE_CHUNK] = _image(self.model.likelihood(codes), generator).cpu().numpy()
-        return images
+    def prior_codes(self, n: int, *, seed: int = 0) -> Array:
+        """Return n draws of p(z), (n, latent_dim); UsageError for an autoencoder, which has no prior."""
+        if self.is_autoencoder:
+            raise UsageError("An autoencoder has no prior to draw codes from; draw from its images' codes.")
+        return self.model.prior().sample(n, self._generator(seed, Stream.PRIOR, 1)).cpu().numpy()
+
+    @torch.no_grad()
+    def aggregate_codes(self, n: int, *, seed: int = 0, indices: Indices | None = None) -> Array:
+        """Return n draws, (n, latent_dim), of the aggregate posterior: the mean of q(z|x) over images.
+
+        indices: those images, None: all. Each draw takes an image at random, then a code of it.
+        """
+        of = np.arange(len(self.pixels)) if indices is None else np.asarray(indices)
+        generator = self._generator(seed, Stream.PRIOR, 2)
+        chosen = of[torch.randint(len(of), (n,), generator=generator, device=generator.device).cpu().numpy()]
+        codes = np.empty((n, self.latent_dim), dtype=np.float32)
+        for first in range(0, n, _ENCODE_CHUNK):
+            part = slice(first, first + _ENCODE_CHUNK)
+            posterior = self.model.posterior(self.pixels.take_seeded(chosen[part], seed))
+            noise = torch.empty(posterior.loc.shape, device=generator.device).normal_(generator=generator)
+            codes[part] = posterior.rsample(noise).cpu().numpy()
+        return codes
+
+    # ---- images to codes ----------------------------------------------------------------------------------------
 
     def encode(
         self, indices: Indices, *, samples: int = SAMPLES, seed: int = 0, draw_seed: int | None = None
     ) -> EncodedArrays:
         """Return figures as `figures` does, and reconstructions: means of p(x|z), or draws of it by `draw_seed`."""
         figures = self.figures(indices, samples=samples, seed=seed)
-        return EncodedArrays(**vars(figures), reconstructions=self.decode(figures.loc, draw_seed=draw_seed))
+        if self.n_classes == 0:
+            return EncodedArrays(**vars(figures), reconstructions=self.decode(figures.loc, draw_seed=draw_seed))
+        chances = self.class_probabilities(indices, seed=seed)
+        images = self._decode(figures.loc, chances.argmax(1), draw_seed=draw_seed)
+        return EncodedArrays(**vars(figures), reconstructions=images, class_probabilities=chances)
 
     def images(self, indices: Indices, *, seed: int = 0) -> Array:
         """Return images by index as the model sees them, (n, C, H, W); `seed` is for dynamic binarisation."""
         return self.pixels.take_seeded(indices, seed).cpu().numpy()
 
     @torch.no_grad()
+    def class_probabilities(self, indices: Indices, *, seed: int = 0) -> Array:
+        """Return q(y|x) of images by index, (n, n_classes), of a model that knows classes."""
+        parts = [self._class_logits(part, seed).softmax(-1) for part in _chunks(indices, _ENCODE_CHUNK)]
+        return _joined(parts)
+
+    @torch.no_grad()
     def codes(self, indices: Indices) -> CodesArrays:
         """Return the codes of images by index (n,), with one-sample figures, always by the same noise."""
-        parts = [self._code_terms(part) for part in _chunks(indices, _ENCODE_CHUNK)]
+        chunks = _chunks(indices, _ENCODE_CHUNK)
+        parts = [self._code_terms(part) for part in chunks]
         terms = [part for _, part in parts]
         distortion = _joined([part.distortion for part in terms])
         kl_per_dim = _joined_or_none([part.kl_per_dim for part in terms])
-        kl = _kl(kl_per_dim, like=distortion)
+        kl = _joined_or_nan([part.kl for part in terms], like=distortion)
+        predicted = None
+        if self.n_classes:
+            predicted = np.concatenate([self._class_logits(part, 0).argmax(-1).cpu().numpy() for part in chunks])
         return CodesArrays(
             indices=np.array(indices, dtype=np.int64),
             loc=_joined([posterior.loc for posterior, _ in parts]),
             scale=_joined([posterior.scale for posterior, _ in parts]),
             elbo=-(distortion + kl), kl=kl, distortion=distortion,
-            kl_per_dim=None if kl_per_dim is None else kl_per_dim.mean(axis=0),
+            kl_per_dim=None if kl_per_dim is None else kl_per_dim.mean(axis=0), predicted=predicted,
         )  # fmt: skip
 
     @torch.no_grad()
@@ -145,36 +155,82 @@ class ModelReader:
             self._sample_chunk(part, samples=draws, seed=seed)
             for part in _chunks(indices, max(1, _ENCODE_CHUNK // draws))
         ]
-        distortion = _joined([-log_likelihood.mean(0) for _, _, log_likelihood in parts])
-        kl_per_dim = _joined_or_none([kl_per_dim for _, kl_per_dim, _ in parts])
-        kl = _kl(kl_per_dim, like=distortion)
+        terms = [part for _, part in parts]
+        distortion = _joined([part.distortion for part in terms])
+        kl = _joined_or_nan([part.kl for part in terms], like=distortion)
         return SampledFigures(
             indices=np.array(indices, dtype=np.int64),
-            loc=_joined([posterior.loc for posterior, _, _ in parts]),
-            scale=_joined([posterior.scale for posterior, _, _ in parts]),
-            kl_per_dim=kl_per_dim, elbo=-(distortion + kl), kl=kl, distortion=distortion,
-            elbo_mc_se=_joined([_standard_error(log_likelihood) for _, _, log_likelihood in parts]),
+            loc=_joined([posterior.loc for posterior, _ in parts]),
+            scale=_joined([posterior.scale for posterior, _ in parts]),
+            kl_per_dim=_joined_or_none([part.kl_per_dim for part in terms]),
+            elbo=-(distortion + kl), kl=kl, distortion=distortion,
+            elbo_mc_se=_joined([_standard_error(part.elbo_draws) for part in terms]),
+            kl_mc_se=_joined_or_none([_kl_error(part) for part in terms]),
         )  # fmt: skip
 
-    def _sample_chunk(self, indices: Indices, *, samples: int, seed: int) -> tuple[Posterior, Tensor | None, Tensor]:
-        """Return posterior, kl_per_dim (B, latent_dim) and log p(x|z) (K, B), at most _ENCODE_CHUNK codes at once."""
+    @torch.no_grad()
+    def terms(self, index: int, *, samples: int = SAMPLES, seed: int = 0) -> TermsArrays:
+        """Return every term of the bound of one image by index, for each of `samples` codes."""
+        x = self.pixels.take_seeded(np.array([index]), seed)
+        posterior = self.model.posterior(x)
+        noise = posterior_noise([index], samples=samples, latent_dim=self.latent_dim, seed=seed).to(x.device)
+        z = posterior.rsample(noise)  # (K, 1, latent_dim)
+        flat = z.squeeze(1)
+        labels = self._class_logits(np.array([index]), seed).argmax(-1).expand(samples) if self.n_classes else None
+        likelihood = self._likelihood(flat, labels)
+        nothing = np.full(samples, np.nan, dtype=np.float32)
+        kl_per_dim = posterior.kl_per_dim(self.model.prior())
+        return TermsArrays(
+            index=index, z=flat.cpu().numpy(), log_likelihood=likelihood.log_prob(x).cpu().numpy(),
+            log_prior=nothing if self.is_autoencoder else self.model.prior().log_prob(flat).cpu().numpy(),
+            log_posterior=nothing if self.is_autoencoder else posterior.log_prob(z).squeeze(1).cpu().numpy(),
+            kl=None if kl_per_dim is None else float(kl_per_dim.sum()),
+            kl_per_dim=None if kl_per_dim is None else kl_per_dim[0].cpu().numpy(),
+            pixels=math.prod(self.model.shape), latent_dim=self.latent_dim,
+        )  # fmt: skip
+
+    # ---- parts ----------------------------------------------------------------------------------------------------
+
+    def _sample_chunk(self, indices: Indices, *, samples: int, seed: int) -> tuple[Posterior, Terms]:
+        """Return posterior and terms, at most _ENCODE_CHUNK codes at once."""
         x = self.pixels.take_seeded(indices, seed)
         posterior = self.model.posterior(x)
-        noise = posterior_noise(indices.tolist(), samples=samples, latent_dim=self.latent_dim, seed=seed)
+        noise = posterior_noise(indices.tolist(), samples=samples, latent_dim=self.model.noise_dim, seed=seed)
         at_once = max(1, _ENCODE_CHUNK // len(indices))
-        log_likelihood = torch.cat([
-            log_likelihoods(self.model, x, posterior.rsample(part.to(x.device))) for part in noise.split(at_once)
-        ])  # fmt: skip
-        return posterior, posterior.kl_per_dim(self.model.prior()), log_likelihood
+        parts = [image_terms(self.model, x, part.to(x.device), posterior=posterior) for part in noise.split(at_once)]
+        return posterior, joined_samples(parts)
 
     def _code_terms(self, indices: Indices) -> tuple[Posterior, Terms]:
         x = self.pixels.take_seeded(indices, 0)
         generator = self._generator(int(indices[0]), Stream.CODES)
-        noise = torch.empty(len(indices), self.latent_dim, device=x.device).normal_(generator=generator)
-        return self.model.posterior(x), elbo_terms(self.model, x, noise)
+        noise = torch.empty(1, len(indices), self.model.noise_dim, device=x.device).normal_(generator=generator)
+        posterior = self.model.posterior(x)
+        return posterior, image_terms(self.model, x, noise, posterior=posterior)
 
-    def _generator(self, seed: int, stream: Stream) -> torch.Generator:
-        return seeded_generator(seed, stream, device=self.pixels.device)
+    def _class_logits(self, indices: Indices, seed: int) -> Tensor:
+        return cast(M2 | StackedM2, self.model).class_logits(self.pixels.take_seeded(indices, seed))
+
+    @torch.no_grad()
+    def _decode(self, z: Array, labels: Indices | None, *, draw_seed: int | None) -> Array:
+        """Decode codes (n, latent_dim), each under its class (n,) where there are classes."""
+        images = np.empty((len(z), *self.model.shape), dtype=np.float32)
+        generator = None if draw_seed is None else self._generator(draw_seed, Stream.DRAW)
+        for first in range(0, len(z), DECODE_CHUNK):
+            part = slice(first, first + DECODE_CHUNK)
+            codes = torch.tensor(z[part], dtype=torch.float32).to(self.pixels.device)
+            likelihood = self._likelihood(codes, None if labels is None else torch.as_tensor(labels[part]))
+            images[part] = _image(likelihood, generator).cpu().numpy()
+        return images
+
+    def _likelihood(self, z: Tensor, labels: Tensor | None) -> Likelihood:
+        """p(x|z) of codes (n, latent_dim); of a model that knows classes p(x|y,z), where these are given, (n,)."""
+        if labels is None:
+            return self.model.likelihood(z)
+        knowing = cast(M2 | StackedM2, self.model)
+        return knowing.likelihood(z, one_hot(labels.to(z.device), self.n_classes))
+
+    def _generator(self, *seeds: int) -> torch.Generator:
+        return seeded_generator(*seeds, device=self.pixels.device)
 
 
 class FrozenModel(ModelReader):
@@ -208,8 +264,16 @@ def _joined_or_none(parts: list[Tensor | None]) -> Array | None:
     return _joined(known) if known else None
 
 
-def _kl(kl_per_dim: Array | None, *, like: Array) -> Array:
-    return np.full_like(like, np.nan) if kl_per_dim is None else kl_per_dim.sum(axis=1)
+def _joined_or_nan(parts: list[Tensor | None], *, like: Array) -> Array:
+    joined = _joined_or_none(parts)
+    return np.full_like(like, np.nan) if joined is None else joined
+
+
+def _kl_error(terms: Terms) -> Tensor | None:
+    """Standard error (B,) of a sampled kl; None for one in closed form."""
+    if terms.is_kl_exact or terms.log_weight is None:
+        return None
+    return _standard_error(terms.log_likelihood - terms.log_weight)
 
 
 def _standard_error(samples: Tensor) -> Tensor:

@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vae_explorer.config import RunConfig
+from vae_explorer.data.image_data import ImageData
 from vae_explorer.model.noise import Stream, seeded_generator
 
 
@@ -39,6 +41,10 @@ class Batches:
             missing -= len(pieces[-1])
         return torch.cat(pieces)
 
+    def labels_at(self, step: int) -> Tensor | None:
+        """Return the labels, int64 (n,) on the device, of the first n images of `at(step)`; None without labels."""
+        return None
+
     def _pass(self, number: int) -> Tensor:
         """The permutation of a pass; drawn on the CPU, so that every device trains on the same batches."""
         if number != self._pass_number:
@@ -47,3 +53,8 @@ class Batches:
             self._order = self._indices[order].to(self._device)
             self._pass_number = number
         return self._order
+
+
+def build_batches(config: RunConfig, data: ImageData, indices: np.ndarray, *, device: torch.device) -> Batches:
+    """Return the batches of a run that trains on the images `indices` (N,)."""
+    return Batches(indices, batch_size=config.train.batch_size, seed=config.train.seed, device=device)

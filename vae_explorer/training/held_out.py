@@ -4,46 +4,72 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from vae_explorer.config import RunConfig
 from vae_explorer.model.model import Model
 from vae_explorer.model.noise import Stream, seeded_generator
 from vae_explorer.model.pixels import Pixels
-from vae_explorer.objective.elbo import elbo_terms
+from vae_explorer.objective.objective import Objective
+from vae_explorer.objective.terms import Batch, Live
 from vae_explorer.training.metrics import Figures, MetricSums
 
 MAX_CHUNK = 1024
+MAX_CODES = 65_536
+"""Codes decoded at once, where an image has many; never fewer than an update decodes."""
 
 
 class HeldOutEvaluation:
     """Means over all held-out images with the weights of `step`, which stand still meanwhile.
 
-    One code an image, from a generator seeded by (seed, step): training noise is not touched, and the same weights give
-    the same figures whenever they are asked. beta: the live value at that step, for the loss.
+    The codes come from a generator seeded by (seed, step): training noise is not touched, and the same weights give
+    the same figures whenever they are asked. What is a quantity of a batch (MMD, total correlation, free bits) is that
+    of the chunks. live: the values at that step, for the loss. labels: int64 (n,) of the images, -1 where unknown.
     """
 
-    def __init__(self, config: RunConfig, pixels: Pixels, indices: np.ndarray, *, step: int, beta: float) -> None:
+    def __init__(
+        self,
+        config: RunConfig,
+        objective: Objective,
+        pixels: Pixels,
+        indices: np.ndarray,
+        *,
+        step: int,
+        live: Live,
+        labels: np.ndarray | None = None,
+    ) -> None:
         device = pixels.device
-        self._pixels = pixels
+        self._objective, self._pixels = objective, pixels
         self._indices = torch.tensor(indices, dtype=torch.int64, device=device)
-        # An image costs a third of what it costs in an update: a chunk is about one update and a half.
-        self._chunk = min(MAX_CHUNK, max(64, 4 * config.train.batch_size))
+        self._labels = None if labels is None else torch.tensor(labels, dtype=torch.int64, device=device)
+        self._chunk = _chunk_size(config.train.batch_size, objective.samples)
         self._done = 0
-        self.beta = beta
-        self._beta = torch.tensor(beta, device=device)
+        self._step = step
+        self._live = Live(beta=live.beta.clone(), free_bits=live.free_bits.clone())
         self._generator = seeded_generator(config.train.seed, Stream.HELD_OUT, step, device=device)
-        width = 2 + (0 if config.model.kind == "autoencoder" else config.model.latent_dim)
-        self._sums = MetricSums(width, device)
+        self._sums = MetricSums(objective.packing, device)
 
     @torch.no_grad()
     def advance(self, model: Model) -> bool:
         """Evaluate one more chunk; return whether that was the last."""
-        part = self._indices[self._done : self._done + self._chunk]
-        x = self._pixels.take(part, self._generator)
-        noise = torch.empty(len(part), model.latent_dim, device=x.device).normal_(generator=self._generator)
-        self._sums.add_weighted(elbo_terms(model, x, noise).mean(self._beta), len(part))
-        self._done += len(part)
+        end = self._done + self._chunk
+        if end == len(self._indices) - 1:
+            end += 1  # no image is left alone: the MMD compares images
+        part = slice(self._done, end)
+        batch = self._batch(model, part)
+        noise = torch.empty(self._objective.samples, len(batch.x), model.noise_dim, device=batch.x.device)
+        noise.normal_(generator=self._generator)
+        means = self._objective.held_out_means(model, batch, noise=noise, live=self._live, step=self._step)
+        self._sums.add_weighted(means, len(batch.x))
+        self._done = end
         return self._done >= len(self._indices)
+
+    def _batch(self, model: Model, part: slice) -> Batch:
+        x = self._pixels.take(self._indices[part], self._generator)
+        labels: Tensor | None = None if self._labels is None else self._labels[part]
+        if not self._objective.needs_prior_codes:
+            return Batch(x, labels)
+        return Batch(x, labels, prior_z=model.prior().sample(len(x), self._generator))
 
     def figures(self) -> Figures:
         """Return the means once all chunks are done; waits for the device."""
@@ -51,3 +77,9 @@ class HeldOutEvaluation:
         if figures is None:
             raise RuntimeError("no held-out image was evaluated")
         return figures
+
+
+def _chunk_size(batch_size: int, samples: int) -> int:
+    """Images at once: one costs a third of what it costs in an update, so a chunk is about one update and a half."""
+    size = min(MAX_CHUNK, max(64, 4 * batch_size))
+    return min(size, max(2, batch_size, MAX_CODES // samples))

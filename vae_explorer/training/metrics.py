@@ -2,48 +2,62 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from vae_explorer.objective.terms import TermMeans
+from vae_explorer.objective.terms import Packing, TermMeans
 
 
 @dataclass(frozen=True)
 class Figures:
-    """Means in nats per image as plain numbers; kl and elbo are None for an autoencoder."""
+    """Means in nats per image as plain numbers, as in a metric record; None where an objective has no such figure."""
 
     loss: float
     distortion: float
-    kl_per_dim: tuple[float, ...] | None
-
-    @property
-    def kl(self) -> float | None:
-        """Sum of kl_per_dim."""
-        return None if self.kl_per_dim is None else sum(self.kl_per_dim)
+    kl: float | None = None
+    kl_per_dim: tuple[float, ...] | None = None
+    bound: float | None = None
+    mmd: float | None = None
+    total_correlation: float | None = None
+    similarity: float | None = None
+    classification_loss: float | None = None
+    classification_error: float | None = None
 
     @property
     def elbo(self) -> float | None:
         """-(distortion + kl)."""
         return None if self.kl is None else -(self.distortion + self.kl)
 
+    @classmethod
+    def unpacked(cls, row: list[float], packing: Packing) -> Figures:
+        """Read a row of means (packing.width,); a scalar that is NaN was not known, and is None."""
+        loss, distortion, *rest = row
+        scalars = {name: None if math.isnan(value) else value for name, value in zip(packing.names, rest, strict=False)}
+        kl_per_dim = tuple(rest[len(packing.names) :]) or None
+        if kl_per_dim is not None:
+            scalars.setdefault("kl", sum(kl_per_dim))
+        return cls(loss=loss, distortion=distortion, kl_per_dim=kl_per_dim, **scalars)
+
 
 class MetricSums:
-    """Weighted sums of term means: one row on the device, (2 + latent_dim + 1,), the last its total weight."""
+    """Weighted sums of term means: one row on the device, (packing.width + 1,), the last its total weight."""
 
-    def __init__(self, width: int, device: torch.device) -> None:
-        self.row = torch.zeros(width + 1, device=device)
+    def __init__(self, packing: Packing, device: torch.device) -> None:
+        self._packing = packing
+        self.row = torch.zeros(packing.width + 1, device=device)
         self._ones = torch.ones(1, device=device)
 
     def add(self, means: TermMeans, refused: Tensor) -> None:
         """Add the means of one update, unless it was refused (1, else 0): what is not applied is not counted."""
-        added = self.row + torch.cat((means.packed(), self._ones))
+        added = self.row + torch.cat((means.packed(self._packing), self._ones))
         torch.where(refused.bool(), self.row, added, out=self.row)
 
     def add_weighted(self, means: TermMeans, weight: int) -> None:
         """Add the means over `weight` images."""
-        self.row += torch.cat((means.packed(), self._ones)) * weight
+        self.row += torch.cat((means.packed(self._packing), self._ones)) * weight
 
     def reset(self) -> None:
         """Begin anew."""
@@ -57,7 +71,4 @@ class MetricSums:
     def read(self) -> Figures | None:
         """Return the means, None when nothing was added; waits for the device."""
         *sums, weight = self.row.tolist()
-        if weight == 0:
-            return None
-        loss, distortion, *kl_per_dim = (value / weight for value in sums)
-        return Figures(loss=loss, distortion=distortion, kl_per_dim=tuple(kl_per_dim) or None)
+        return None if weight == 0 else Figures.unpacked([value / weight for value in sums], self._packing)

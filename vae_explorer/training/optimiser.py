@@ -1,49 +1,39 @@
-"""Adam whose updates are predicated on the device: one that is not finite changes neither weights nor moments."""
+"""An optimiser whose updates are predicated on the device: one that is not finite changes no weight and no moment."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 
+from vae_explorer.config import TrainConfig
 from vae_explorer.model.model import Model
+from vae_explorer.training.update_rules import Adagrad, Adam, RmsProp, UpdateRule
 
 
-class GuardedAdam:
-    """Adam (Kingma & Ba 2015) with the learning rate as a device scalar and a latch against divergence.
+class GuardedOptimiser:
+    """Adam, Adagrad or RMSprop with a latch against divergence; rate: the learning rate, a scalar on the device.
 
     The first loss or gradient that is not finite sets the latch, and no update is applied until `release`. Nothing
     here waits for the device but `is_latched`.
     """
 
-    def __init__(self, model: Model, *, learning_rate: float) -> None:
+    def __init__(self, model: Model, train: TrainConfig, *, rate: Tensor) -> None:
         self._named = dict(model.named_parameters())
         self._parameters = list(self._named.values())
         self._scale = model.learnt_log_scale
         self._scale_floor = model.log_scale_floor
-        device = model.device
-        self._learning_rate = torch.tensor(learning_rate, dtype=torch.float32, device=device)
-        self._latch = torch.zeros((), device=device)
-        self._adam = torch.optim.Adam(self._parameters, lr=self._learning_rate, fused=True)
-        for parameter in self._parameters:
-            self._adam.state[parameter] = {
-                "step": torch.zeros((), dtype=torch.float32, device=device),
-                "exp_avg": torch.zeros_like(parameter),
-                "exp_avg_sq": torch.zeros_like(parameter),
-            }
-        # The fused kernels skip the whole update where `found_inf` is 1 (the protocol of torch.amp.GradScaler).
-        self._adam.grad_scale = None  # type: ignore[attr-defined]
-        self._adam.found_inf = self._latch  # type: ignore[attr-defined]
+        self._latch = torch.zeros((), device=model.device)
+        self._rule = _rule(train, self._parameters, rate=rate, refused=self._latch)
 
-    def set_learning_rate(self, value: float) -> None:
-        """Use `value` from the next update on."""
-        self._learning_rate.fill_(value)
+    def minimise(self, loss: Tensor, *, surrogate: Tensor | None = None) -> Tensor:
+        """Apply one update for a scalar loss; return the latch, 1 where it was not applied, else 0.
 
-    def minimise(self, loss: Tensor) -> Tensor:
-        """Apply one update for a scalar loss; return the latch, 1 where it was not applied, else 0."""
-        loss.backward()
+        surrogate: what is differentiated, where that is not the loss itself.
+        """
+        (loss if surrogate is None else surrogate).backward()
         norm = nn.utils.get_total_norm([p.grad for p in self._parameters if p.grad is not None])
         self._latch.copy_(torch.isfinite(norm + loss.detach()).logical_not_().logical_or_(self._latch))
-        self._adam.step()
+        self._rule.step()
         for parameter in self._parameters:
             parameter.grad = None
         if self._scale is not None:
@@ -60,9 +50,19 @@ class GuardedAdam:
         self._latch.zero_()
 
     def state(self) -> dict[str, Tensor]:
-        """Return the moments and counts by name, as they are on the device (not copied)."""
+        """Return the moments and counts as 'adam.exp_avg.<parameter>' and so on, on the device (not copied)."""
         return {
-            f"{key}.{name}": self._adam.state[parameter][key]
+            f"{self._rule.name}.{key}.{name}": tensor
             for name, parameter in self._named.items()
-            for key in ("step", "exp_avg", "exp_avg_sq")
+            for key, tensor in self._rule.moments[parameter].items()
         }
+
+
+def _rule(train: TrainConfig, parameters: list[nn.Parameter], *, rate: Tensor, refused: Tensor) -> UpdateRule:
+    match train.optimizer:
+        case "adagrad":
+            return Adagrad(parameters, rate=rate, refused=refused, eps=train.eps)
+        case "rmsprop":
+            return RmsProp(parameters, rate=rate, refused=refused, decay=train.betas[1], eps=train.eps)
+        case _:
+            return Adam(parameters, rate=rate, refused=refused, betas=train.betas, eps=train.eps)

@@ -12,28 +12,30 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from vae_explorer.config import FIELDS, RunConfig
+from vae_explorer.config import RunConfig
+from vae_explorer.config_rules import check_together
 from vae_explorer.data.image_data import ImageData
 from vae_explorer.errors import DataError, DivergedError
-from vae_explorer.model.model import TRAINING_BYTES, build_model
+from vae_explorer.model.model import TRAINING_BYTES
 from vae_explorer.model.noise import Stream, seeded_generator
 from vae_explorer.model.pixels import Pixels
-from vae_explorer.objective.elbo import elbo_terms
+from vae_explorer.objective.objective import build_objective
 from vae_explorer.objective.reading import SAMPLES, CodesArrays, EncodedArrays, FrozenModel, ModelReader
+from vae_explorer.objective.terms import Batch
 from vae_explorer.runs.records import LiveName, LogRecord, MarkRecord, MetricRecord
-from vae_explorer.training.batches import Batches
+from vae_explorer.training.batches import build_batches
 from vae_explorer.training.best import BestKeeper
+from vae_explorer.training.checkpoint import model_for
 from vae_explorer.training.devices import resolve_device
 from vae_explorer.training.held_out import HeldOutEvaluation
+from vae_explorer.training.live_values import LiveValues
 from vae_explorer.training.metrics import Figures, MetricSums
-from vae_explorer.training.optimiser import GuardedAdam
+from vae_explorer.training.optimiser import GuardedOptimiser
 from vae_explorer.training.schedule import is_evaluation_due, is_record_due, target_step
-from vae_explorer.training.state import AnyArray, SessionMeta, copy_into, to_arrays, to_generator
+from vae_explorer.training.state import AnyArray, SessionMeta, copy_into, stored_tensors, to_arrays, to_generator
 
 if TYPE_CHECKING:
     from vae_explorer.runs.folder import RunFolder
-
-_LIVE_KEYS: dict[LiveName, str] = {"learning_rate": "train.learning_rate", "beta": "objective.beta"}
 
 LATCH_EVERY = 100
 """Updates after which the device is asked, at the latest, whether it refused one."""
@@ -70,19 +72,19 @@ class TrainingSession:
         self.time_s = 0.0
         self.notes: tuple[str, ...] = ()
         self.run_name: str | None = None
-        model = build_model(config, data.shape, data.max_value, bytes_per_parameter=TRAINING_BYTES)
-        self.model = model.to(device)
+        self.model = model_for(config, data, bytes_per_parameter=TRAINING_BYTES).to(device)
         self.n_parameters = sum(parameter.numel() for parameter in self.model.parameters())
         self._n_train = len(indices)
         self._device = device
         self._pixels = Pixels(data, config, device)
-        self._batches = Batches(indices, batch_size=config.train.batch_size, seed=config.train.seed, device=device)
+        self._batches = build_batches(config, data, indices, device=device)
         self._generator = seeded_generator(config.train.seed, Stream.TRAINING, device=device)
-        self._noise = torch.empty(config.train.batch_size, self.model.latent_dim, device=device)
-        self._live: dict[LiveName, float] = {name: config.get(key) for name, key in _LIVE_KEYS.items()}
-        self._beta = torch.tensor(self._live["beta"], dtype=torch.float32, device=device)
-        self._optimiser = GuardedAdam(self.model, learning_rate=self._live["learning_rate"])
-        self._sums = MetricSums(2 if self.model.is_autoencoder else 2 + self.model.latent_dim, device)
+        self._objective = build_objective(config, n_images=len(indices))
+        noise_shape = (self._objective.samples, config.train.batch_size, self.model.noise_dim)
+        self._noise = torch.empty(noise_shape, device=device)
+        self._live = LiveValues(config, n_images=len(indices), device=device)
+        self._optimiser = GuardedOptimiser(self.model, config.train, rate=self._live.rate)
+        self._sums = MetricSums(self._objective.packing, device)
         self._sums_since = 0
         self._held_out = _held_out_indices(config, data)
         self._evaluation: HeldOutEvaluation | None = None
@@ -95,8 +97,10 @@ class TrainingSession:
     def new(cls, config: RunConfig, data: ImageData, *, device: str | None = None) -> Self:
         """Begin a run; `device` overrules train.device.
 
-        Raises ConfigError when the network does not fit images or memory, UsageError when there is no such device.
+        Raises ConfigError when settings do not go together, or the network does not fit images or memory, UsageError
+        when there is no such device.
         """
+        check_together(config)
         return cls(config, data, device=resolve_device(device or config.train.device))
 
     @classmethod
@@ -138,19 +142,24 @@ class TrainingSession:
 
     @property
     def learning_rate(self) -> float:
-        """The live learning rate."""
-        return self._live["learning_rate"]
+        """The live learning rate, before the steps of its schedule."""
+        return self._live.learning_rate
 
     @property
     def beta(self) -> float:
-        """The live weight of the KL."""
-        return self._live["beta"]
+        """The live weight of the KL, before its warm-up."""
+        return self._live.beta
+
+    @property
+    def free_bits(self) -> float:
+        """The live free bits, nats of each latent dimension."""
+        return self._live.free_bits
 
     @property
     def scale(self) -> float | None:
-        """The learnt standard deviation of a Gaussian likelihood, or None; waits for the device."""
+        """The learnt scale of the likelihood, of many the geometric mean, or None; waits for the device."""
         log_scale = self.model.learnt_log_scale
-        return None if log_scale is None else float(log_scale.detach().exp().item())
+        return None if log_scale is None else float(log_scale.detach().mean().exp().item())
 
     @property
     def is_scale_at_floor(self) -> bool:
@@ -201,12 +210,20 @@ class TrainingSession:
 
     def _update(self) -> None:
         """The hot path: queued on the device, nothing is waited for."""
-        x = self._pixels.take(self._batches.at(self.step), self._generator)
+        self._live.apply(self.step)
+        batch = self._next_batch()
         noise = self._noise.normal_(generator=self._generator)
-        means = elbo_terms(self.model, x, noise).mean(self._beta)
-        refused = self._optimiser.minimise(means.loss)
+        means = self._objective.means(self.model, batch, noise=noise, live=self._live.on_device, step=self.step)
+        refused = self._optimiser.minimise(means.loss, surrogate=means.surrogate)
         self._sums.add(means, refused)
         self.step += 1
+
+    def _next_batch(self) -> Batch:
+        x = self._pixels.take(self._batches.at(self.step), self._generator)
+        labels = self._batches.labels_at(self.step)
+        if not self._objective.needs_prior_codes:
+            return Batch(x, labels)
+        return Batch(x, labels, prior_z=self.model.prior().sample(len(x), self._generator))
 
     def _settle(self) -> None:
         """Ask the device whether it refused an update; if so, `step` goes back to that of the weights."""
@@ -217,44 +234,44 @@ class TrainingSession:
     def _log_training(self) -> None:
         figures = self._sums.read()
         if figures is not None:
-            self._records.append(self._record(figures, split="train", beta=self.beta))
+            self._records.append(self._record(figures, split="train"))
         self._sums.reset()
         self._sums_since = self.step
 
     def _begin_evaluation(self) -> None:
-        self._evaluation = HeldOutEvaluation(self.config, self._pixels, self._held_out, step=self.step, beta=self.beta)
+        self._live.apply(self.step)
+        labels = self.data.labels
+        self._evaluation = HeldOutEvaluation(
+            self.config, self._objective, self._pixels, self._held_out, step=self.step, live=self._live.on_device,
+            labels=None if labels is None else labels[self._held_out],
+        )  # fmt: skip
 
     def _finish_evaluation(self, evaluation: HeldOutEvaluation) -> None:
         figures = evaluation.figures()
         self._evaluation = None
-        self._records.append(self._record(figures, split="held_out", beta=evaluation.beta))
+        self._records.append(self._record(figures, split="held_out"))
         if self._best.improves(-figures.distortion if figures.elbo is None else figures.elbo, step=self.step):
             self._best.keep(self.state())
 
-    def _record(self, figures: Figures, *, split: Literal["train", "held_out"], beta: float) -> MetricRecord:
+    def _record(self, figures: Figures, *, split: Literal["train", "held_out"]) -> MetricRecord:
         return MetricRecord(
-            step=self.step, epoch=self.epoch, time_s=self.time_s, split=split, distortion=figures.distortion,
-            loss=figures.loss, elbo=figures.elbo, kl=figures.kl, kl_per_dim=figures.kl_per_dim, beta=beta,
-            learning_rate=self.learning_rate, scale=self.scale,
+            step=self.step, epoch=self.epoch, time_s=self.time_s, split=split, elbo=figures.elbo,
+            beta=self._live.beta_at(self.step), learning_rate=self._live.learning_rate_at(self.step),
+            free_bits=self.free_bits, scale=self.scale, **vars(figures),
         )  # fmt: skip
 
     # ---- steering ---------------------------------------------------------------------------------------------------
 
     def set_live(self, name: LiveName, value: float) -> MarkRecord:
-        """Change the learning rate or beta before the next update; the mark is also among the records.
+        """Change a live value before the next update; the mark is also among the records.
 
-        Raises ConfigError when the value is out of range.
+        Raises ConfigError when the value is out of range, or does not go with the configuration.
         """
         self._settle()
-        self._live[name] = float(FIELDS[_LIVE_KEYS[name]].validate(value))
-        self._apply_live()
-        mark = MarkRecord(step=self.step, time_s=self.time_s, name=name, value=self._live[name])
+        taken = self._live.change(name, value, step=self.step)
+        mark = MarkRecord(step=self.step, time_s=self.time_s, name=name, value=taken)
         self._records.append(mark)
         return mark
-
-    def _apply_live(self) -> None:
-        self._beta.fill_(self._live["beta"])
-        self._optimiser.set_learning_rate(self._live["learning_rate"])
 
     def take_records(self) -> list[LogRecord]:
         """Return the records finished since the last call, in order."""
@@ -307,8 +324,8 @@ class TrainingSession:
         arrays["generator"] = self._generator.get_state().numpy().copy()
         meta = SessionMeta(
             step=self.step, time_s=self.time_s, sums_since=self._sums_since, is_evaluating=self.is_evaluating,
-            learning_rate=self.learning_rate, beta=self.beta, best_value=self._best.value,
-            best_step=self._best.step, device=self._device.type, torch=str(torch.__version__),
+            best_value=self._best.value, best_step=self._best.step, device=self._device.type,
+            torch=str(torch.__version__), **self._live.state(),
         )  # fmt: skip
         return arrays, msgspec.to_builtins(meta)
 
@@ -320,8 +337,7 @@ class TrainingSession:
         self._generator = generator
         self.notes = restored.notes(device=self._device.type, torch=str(torch.__version__))
         self.step, self.time_s, self._sums_since = restored.step, restored.time_s, restored.sums_since
-        self._live = {"learning_rate": restored.learning_rate, "beta": restored.beta}
-        self._apply_live()
+        self._live.restore(restored)
         self._best = BestKeeper(value=restored.best_value, step=restored.best_step)
         if restored.is_evaluating:
             self._begin_evaluation()
@@ -335,8 +351,8 @@ class TrainingSession:
     def _tensors(self) -> dict[str, torch.Tensor]:
         """Every tensor that training changes, by name."""
         return {
-            **{f"model.{name}": parameter for name, parameter in self.model.named_parameters()},
-            **{f"adam.{name}": tensor for name, tensor in self._optimiser.state().items()},
+            **stored_tensors(self.model),
+            **self._optimiser.state(),
             "metrics": self._sums.row,
         }
 

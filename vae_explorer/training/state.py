@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from msgspec import Meta
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from vae_explorer.errors import RunError
 
@@ -21,7 +21,9 @@ class SessionMeta(msgspec.Struct, frozen=True, kw_only=True):
     """The part of a session's state that is plain values.
 
     sums_since: step of the last training record. best_value, best_step: the best held-out evaluation so far.
-    is_evaluating: whether the evaluation that is due at `step` is unfinished; it is begun anew.
+    is_evaluating: whether the evaluation that is due at `step` is unfinished; it is begun anew. free_bits,
+    warmup_start, warmup_steps: as changed by hand; None where they are those of the configuration, as in checkpoints
+    from before they could be changed.
     device, torch: what computed it; others go on from it, but not bit by bit.
     """
 
@@ -31,6 +33,9 @@ class SessionMeta(msgspec.Struct, frozen=True, kw_only=True):
     is_evaluating: bool
     learning_rate: float
     beta: float
+    free_bits: float | None = None
+    warmup_start: int | None = None
+    warmup_steps: int | None = None
     best_value: float | None
     best_step: int | None
     device: str
@@ -50,6 +55,11 @@ class SessionMeta(msgspec.Struct, frozen=True, kw_only=True):
             return ()
         there, here = (f"{self.device} with torch {self.torch}", f"{device} with torch {torch}")
         return (f"Trained on {there}, resumed on {here}: not bit-exact.",)
+
+
+def stored_tensors(model: nn.Module) -> dict[str, Tensor]:
+    """Return what of a model is stored, as 'model.<name>': parameters and what else its state says (not copied)."""
+    return {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
 
 
 def to_arrays(tensors: Mapping[str, Tensor]) -> dict[str, AnyArray]:

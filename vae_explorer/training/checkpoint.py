@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from vae_explorer.config import RunConfig
+from vae_explorer.config_rules import LABELLED
 from vae_explorer.data.image_data import ImageData
-from vae_explorer.data.labelled import count_classes
+from vae_explorer.data.labelled import check_labels, count_classes
 from vae_explorer.model.model import LOOKING_BYTES, Model, build_model
 from vae_explorer.model.pixels import Pixels
 from vae_explorer.objective.reading import FrozenModel
@@ -14,7 +15,12 @@ from vae_explorer.training.state import SessionMeta, copy_into, stored_tensors
 
 
 def model_for(config: RunConfig, data: ImageData, *, bytes_per_parameter: int = LOOKING_BYTES) -> Model:
-    """Return a fresh model of a configuration for these images, on the CPU; raises as `build_model` does."""
+    """Return a fresh model of a configuration for these images, on the CPU; raises as `build_model` does.
+
+    Raises DataError too, for a model of classes whose images have no labels.
+    """
+    if config.model.kind in LABELLED:
+        check_labels(data)
     examples = None
     if config.model.prior == "vampprior":
         examples = data.images[data.indices("all" if config.data.train_on == "all" else "train")]

@@ -13,6 +13,7 @@ from fakes import FakeController, make_codes, make_data, make_opened, make_statu
 
 from vae_explorer.config import RunConfig
 from vae_explorer.engine import messages as m
+from vae_explorer.export.recipe import Recipe
 from vae_explorer.gui.selection import SelectionHistory, initial_selection
 
 
@@ -268,6 +269,53 @@ def test_draft_signals_real_change_only(fake_controller: FakeController) -> None
     fake_controller.set_draft(RunConfig())
     fake_controller.set_draft(RunConfig().with_values({"objective.beta": 2.0}))
     assert len(seen) == 1
+
+
+# ---- companion ------------------------------------------------------------------------------------------------------
+
+
+def _companion(step: int = 100, **changes: Any) -> m.CodesSnapshot:
+    return replace(make_codes(40, step=step), of="companion", **changes)
+
+
+def test_the_companions_codes_are_kept_apart_from_the_runs(open_fake_run: Callable[..., FakeController]) -> None:
+    controller = open_fake_run()
+    codes, seen = controller.codes, _seen(controller.companion_codes_changed)
+    controller.handle(_companion())
+    assert controller.companion_codes is None, "it is of a companion that was let go"
+    controller.set_companion(True)
+    assert controller.take(m.SetCompanion) == [m.SetCompanion(True)]
+    whole = _companion()
+    controller.handle(whole)
+    controller.handle(_companion(is_complete=False))
+    assert (controller.codes, controller.companion_codes, seen) == (codes, whole, [whole])
+
+
+def test_the_companion_goes_with_its_run_with_its_failure_and_when_it_is_not_wanted(
+    open_fake_run: Callable[..., FakeController], expected_logs: list[str]
+) -> None:
+    expected_logs.append("engine failed during SetCompanion")
+    controller = open_fake_run()
+    changes = _seen(controller.companion_changed)
+    for end in (
+        lambda: controller.set_companion(False),
+        lambda: controller.handle(make_opened()),
+        lambda: controller.handle(m.EngineFailed("no memory", "trace", "SetCompanion")),
+    ):
+        controller.set_companion(True)
+        controller.handle(_companion())
+        end()
+        assert (controller.has_companion, controller.companion_codes) == (False, None)
+    assert changes == [True, False] * 3
+    assert [x for x in controller.sent if isinstance(x, m.SetCompanion)].count(m.SetCompanion(False)) == 1
+
+
+def test_jobs_are_numbered_together_and_exports_known(open_fake_run: Callable[..., FakeController]) -> None:
+    controller = open_fake_run()
+    first = controller.export(Recipe(what="manifold"), Path("grid.png"))
+    second = controller.assess("test", samples=8)
+    assert (first, second, controller.is_export(first), controller.is_export(second)) == (1, 2, True, False)
+    assert controller.sent[-1] == m.Assess(2, "test", samples=8)
 
 
 # ---- selection ------------------------------------------------------------------------------------------------------

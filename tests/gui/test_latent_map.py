@@ -15,6 +15,7 @@ from pytestqt.qtbot import QtBot
 
 from vae_explorer.engine import messages as m
 from vae_explorer.gui.panels.latent_map import LatentMapPanel
+from vae_explorer.gui.selecting import SelectionModel
 from vae_explorer.gui.selection import Selection
 from vae_explorer.gui.theme import current_theme
 from vae_explorer.gui.widgets.number_field import NumberField
@@ -77,13 +78,13 @@ def child(panel: QWidget, name: str, kind: type = QToolButton) -> QWidget:
 def places(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Selection, bool]]:
     """Every selection that is made, and whether it is final."""
     made: list[tuple[Selection, bool]] = []
-    change = FakeController._change
+    change = SelectionModel._change
 
-    def record(self: FakeController, selection: Selection, is_final: bool) -> None:
+    def record(self: SelectionModel, selection: Selection, is_final: bool) -> None:
         made.append((selection, is_final))
         change(self, selection, is_final)
 
-    monkeypatch.setattr(FakeController, "_change", record)
+    monkeypatch.setattr(SelectionModel, "_change", record)
     return made
 
 

@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,17 @@ def test_plots_wait_for_the_frame_and_answers_do_not(qtbot: QtBot) -> None:
     assert [snapshot.step for snapshot in seen.of(m.CodesSnapshot)] == [1, 5]
     assert [mark.step for mark in seen.of(m.RecordsAdded)[0].records] == [2, 3, 4, 5]
     assert not pump._frame.isActive()
+
+
+def test_the_companions_codes_wait_beside_the_runs(qtbot: QtBot) -> None:
+    seen = Collector()
+    pump = EventPump(seen)
+    pump.outbox.put(make_codes(step=1))
+    pump._drain()
+    pump.outbox.put(replace(make_codes(step=2), of="companion"))
+    pump._drain()
+    pump.close()
+    assert [(snapshot.of, snapshot.step) for snapshot in seen.of(m.CodesSnapshot)] == [("run", 1), ("companion", 2)]
 
 
 def test_what_waits_is_of_the_run_before(qtbot: QtBot) -> None:

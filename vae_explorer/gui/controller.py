@@ -12,7 +12,7 @@ from typing import Literal
 import msgspec
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtCore import QObject, Signal
 
 from vae_explorer.config import DataConfig, RunConfig
 from vae_explorer.config_rules import check_together
@@ -23,7 +23,8 @@ from vae_explorer.export.recipe import Recipe
 from vae_explorer.gui.channel import Channel
 from vae_explorer.gui.coming_runs import ComingRuns
 from vae_explorer.gui.data_loader import is_same_reading
-from vae_explorer.gui.selection import Selection, SelectionHistory, initial_selection
+from vae_explorer.gui.selecting import SelectionModel
+from vae_explorer.gui.selection import Selection
 from vae_explorer.latent.mixture import Mixture
 from vae_explorer.runs.records import LiveName
 
@@ -40,14 +41,15 @@ class ModelController(QObject):
 
     Attributes (read-only for panels): config (of the open run), draft (what the form holds for the next run), data
     (images of the open run), draft_images (the newest that were read, and how; a new run may be made of them), status,
-    opened, codes (newest snapshot), selection, is_drawing, mixture (of codes, to draw samples from). `data`, `opened`,
-    `codes`, `selection` and `mixture` always belong to one run: they change together when the engine has opened
-    another.
+    opened, codes (newest snapshot), selection, is_drawing, mixture (of codes, to draw samples from), has_companion
+    (whether an autoencoder is trained along) and companion_codes. `data`, `opened`, `codes`, `selection`, `mixture` and
+    the companion always belong to one run: they change together when the engine has opened another.
 
     Signals, emitted on real change only:
       status_changed(RunStatus)   run_opened(RunOpened)   data_changed(ImageData)   draft_changed(RunConfig)
       records_added(tuple)        codes_changed(CodesSnapshot)
       selection_changed(Selection)   drawing_changed(bool)   mixture_changed(object: Mixture | None)
+      companion_changed(bool)     companion_codes_changed(CodesSnapshot)
       job_progressed(int, float)  job_ended(object: JobDone | JobFailed)
       noticed(str, str)           a sentence and its level: 'info', 'warning' or 'error'
       engine_reported(object: Notice | EngineFailed)   what the engine has to say, with details
@@ -62,6 +64,8 @@ class ModelController(QObject):
     selection_changed = Signal(object)
     drawing_changed = Signal(bool)
     mixture_changed = Signal(object)
+    companion_changed = Signal(bool)
+    companion_codes_changed = Signal(object)
     job_progressed = Signal(int, float)
     job_ended = Signal(object)
     noticed = Signal(str, str)
@@ -90,12 +94,13 @@ class ModelController(QObject):
         self.status: m.RunStatus | None = None
         self.opened: m.RunOpened | None = None
         self.codes: m.CodesSnapshot | None = None
-        self.selection: Selection = initial_selection(2)
-        self._history = SelectionHistory(self.selection)
+        self.has_companion = False
+        self.companion_codes: m.CodesSnapshot | None = None
         self.is_drawing = False
         self._draw_seed = 0
         self.mixture: Mixture | None = None
-        self.channel("selected image").answered.connect(self._on_image_encoded)
+        self._selecting = SelectionModel(self.channel("selected image"), self._code_of, self)
+        self._selecting.changed.connect(self.selection_changed)
 
     # ---- questions ------------------------------------------------------------------------------------------------
 
@@ -261,8 +266,24 @@ class ModelController(QObject):
             self._begin(self.config, self.data)
 
     def set_live(self, name: LiveName, value: float) -> None:
-        """Change beta or the learning rate of the open run."""
+        """Change a live value of the open run, such as beta or the learning rate."""
         self._send(m.SetLive(name, value))
+
+    def set_companion(self, is_on: bool, /) -> None:
+        """Train an autoencoder of the same settings and data along with the open run, or forget it."""
+        if is_on != self.has_companion:
+            self._send(m.SetCompanion(is_on))
+            if is_on:
+                self.has_companion = True
+                self.companion_changed.emit(True)
+            else:
+                self._forget_companion()
+
+    def _forget_companion(self) -> None:
+        """The engine has none any more: another run is open, or it was not wanted or could not be made."""
+        if self.has_companion:
+            self.has_companion, self.companion_codes = False, None
+            self.companion_changed.emit(False)
 
     def save(self) -> None:
         """Write a checkpoint now."""
@@ -275,6 +296,19 @@ class ModelController(QObject):
         self._send(m.Export(job, recipe, path))
         return job
 
+    def assess(
+        self,
+        split: Literal["train", "validation", "test", "all"],
+        *,
+        samples: int = 64,
+        exact_images: int = 200,
+        seed: int = 0,
+    ) -> int:
+        """Work out as a job what the model is worth on a split; returns its number."""
+        job = next(self._jobs)
+        self._send(m.Assess(job, split, samples, exact_images, seed))
+        return job
+
     def is_export(self, job: int) -> bool:
         """Whether the job of a number is one that writes a file."""
         return job in self._exports
@@ -285,9 +319,14 @@ class ModelController(QObject):
 
     # ---- the selection --------------------------------------------------------------------------------------------
 
+    @property
+    def selection(self) -> Selection:
+        """What is looked at, and the ends of the path."""
+        return self._selecting.selection
+
     def select_code(self, code: ArrayLike, *, image: int | None = None, is_final: bool = True) -> None:
         """Look at a code (latent_dim,). is_final: False while dragging, so that only the end enters the history."""
-        self._change(replace(self.selection, code=self._as_code(code), image=image), is_final)
+        self._selecting.select_code(code, image=image, is_final=is_final)
 
     def select_image(self, index: int) -> None:
         """Look at an image of the data; its code is the posterior mean, of the newest snapshot if that has it.
@@ -295,51 +334,37 @@ class ModelController(QObject):
         Else the engine is asked, and the code follows with the answer. ValueError when there is no such image."""
         if self.data is not None and not 0 <= index < len(self.data):
             raise ValueError(f"image {index}: the data has images 0 to {len(self.data) - 1}")
-        known = self._code_of(index)
-        if known is None:
-            self.channel("selected image").encode(index)
-            known = self.selection.code
-        self._change(replace(self.selection, code=known, image=index), True)
+        self._selecting.select_image(index)
 
     def set_end(self, which: Literal["a", "b"], code: ArrayLike, *, is_final: bool = True) -> None:
         """Move an end point of the interpolation."""
-        value = self._as_code(code)
-        ends = replace(self.selection, end_a=value) if which == "a" else replace(self.selection, end_b=value)
-        self._change(ends, is_final)
+        self._selecting.set_end(which, code, is_final=is_final)
 
     def swap_ends(self) -> None:
         """Exchange A and B."""
-        self._change(replace(self.selection, end_a=self.selection.end_b, end_b=self.selection.end_a), True)
+        self._selecting.swap_ends()
 
     def set_path(self, path: Literal["linear", "spherical"]) -> None:
         """Choose the shape of the path between A and B."""
-        if path != self.selection.path:
-            self._change(replace(self.selection, path=path), True)
+        self._selecting.set_path(path)
 
     def select_back(self) -> None:
         """Undo the last change of the selection."""
-        self._show_selection(self._history.go_back() or self.selection)
+        self._selecting.go_back()
 
     def select_forward(self) -> None:
         """Redo a change of the selection that was undone."""
-        self._show_selection(self._history.go_forward() or self.selection)
+        self._selecting.go_forward()
 
     @property
     def can_select_back(self) -> bool:
         """Whether `select_back` would do something."""
-        return self._history.can_go_back
+        return self._selecting.can_go_back
 
     @property
     def can_select_forward(self) -> bool:
         """Whether `select_forward` would do something."""
-        return self._history.can_go_forward
-
-    def _as_code(self, code: ArrayLike) -> NDArray[np.float32]:
-        value = np.array(code, dtype=np.float32).reshape(-1)
-        if len(value) != self.selection.latent_dim or not np.isfinite(value).all():
-            raise ValueError(f"a code has {self.selection.latent_dim} finite numbers, got {code!r}")
-        value.flags.writeable = False
-        return value
+        return self._selecting.can_go_forward
 
     def _code_of(self, index: int) -> NDArray[np.float32] | None:
         if self.codes is None:
@@ -348,23 +373,6 @@ class ModelController(QObject):
         if place < len(self.codes.indices) and self.codes.indices[place] == index:
             return self.codes.loc[place]
         return None
-
-    def _change(self, selection: Selection, is_final: bool) -> None:
-        if is_final:
-            self._history.settle(selection)
-        self._show_selection(selection)
-
-    def _show_selection(self, selection: Selection) -> None:
-        if not selection.same_as(self.selection):
-            self.selection = selection
-            self.selection_changed.emit(selection)
-
-    @Slot(object)
-    def _on_image_encoded(self, answer: m.Encoded) -> None:
-        if self.selection.image is not None and self.selection.image == int(answer.indices[0]):
-            selection = replace(self.selection, code=self._as_code(answer.loc[0]))
-            self._history.amend(selection)
-            self._show_selection(selection)
 
     # ---- events from the engine -----------------------------------------------------------------------------------
 
@@ -391,22 +399,25 @@ class ModelController(QObject):
                 self._on_report(event)
 
     def _on_codes(self, event: m.CodesSnapshot) -> None:
+        is_companion = event.of == "companion"
+        shown = self.companion_codes if is_companion else self.codes
         # Paused, the engine sends a sample before all codes; what a stored run shows already is not taken away for it.
-        if (
-            self.codes is not None
-            and self.codes.is_complete
-            and self.codes.step == event.step
-            and not event.is_complete
-        ):
+        if shown is not None and shown.is_complete and shown.step == event.step and not event.is_complete:
             return
-        self.codes = event
-        self.codes_changed.emit(event)
+        if not is_companion:
+            self.codes = event
+            self.codes_changed.emit(event)
+        elif self.has_companion:  # else it was on its way when the companion was let go
+            self.companion_codes = event
+            self.companion_codes_changed.emit(event)
 
     def _on_report(self, event: m.Notice | m.EngineFailed) -> None:
         if isinstance(event, m.EngineFailed):
             log.error("engine failed during %s: %s\n%s", event.during, event.message, event.details)
             if event.during in (m.NewRun.__name__, m.OpenRun.__name__, TURN):
                 self._coming.fail_oldest()
+            if event.during == m.SetCompanion.__name__:
+                self._forget_companion()
         self.engine_reported.emit(event)
 
     def _on_run_opened(self, event: m.RunOpened) -> None:
@@ -424,16 +435,12 @@ class ModelController(QObject):
 
     def _open(self, event: m.RunOpened, data: ImageData | None) -> None:
         has_new_data = data is not None and data is not self.data
-        latent_dim = event.config.model.latent_dim
         self.config, self.opened, self.codes = event.config, event, None
         self.data = data if has_new_data else self.data
         for channel in self._channels.values():
             channel.forget()
-        if latent_dim != self.selection.latent_dim:
-            self.selection = initial_selection(latent_dim)
-        else:
-            self.selection = replace(self.selection, image=None)
-        self._history = SelectionHistory(self.selection)
+        self._selecting.restart(event.config.model.latent_dim)
+        self._forget_companion()
         self.set_mixture(None)
         if has_new_data:
             self.data_changed.emit(self.data)

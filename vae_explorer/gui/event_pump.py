@@ -60,7 +60,8 @@ class EventPump(QObject):
 
     def _put_off(self, event: Event) -> None:
         if isinstance(event, CodesSnapshot):
-            self._waiting = [other for other in self._waiting if not isinstance(other, CodesSnapshot)]
+            waiting = self._waiting
+            self._waiting = [x for x in waiting if not (isinstance(x, CodesSnapshot) and x.of == event.of)]
         self._waiting.append(event)
 
     @Slot()

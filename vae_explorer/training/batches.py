@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from vae_explorer.config import RunConfig
+from vae_explorer.config_rules import LABELLED
 from vae_explorer.data.image_data import ImageData
 from vae_explorer.model.noise import Stream, seeded_generator
 
@@ -16,7 +17,11 @@ class Batches:
 
     Pass e is a permutation by (seed, e) of the training images; step s takes the positions from s * batch_size on, so a
     batch may lie across passes, none is short, and a batch may even hold several passes.
+
+    labelled: the images whose label is used, int64 (n,), ascending; None where none is.
     """
+
+    labelled: np.ndarray | None = None
 
     def __init__(self, indices: np.ndarray, *, batch_size: int, seed: int, device: torch.device) -> None:
         self._indices = torch.tensor(indices, dtype=torch.int64)
@@ -56,5 +61,13 @@ class Batches:
 
 
 def build_batches(config: RunConfig, data: ImageData, indices: np.ndarray, *, device: torch.device) -> Batches:
-    """Return the batches of a run that trains on the images `indices` (N,)."""
+    """Return the batches of a run that trains on the images `indices` (N,).
+
+    Raises DataError where labels are needed and missing.
+    """
+    if config.model.kind in LABELLED:
+        # Imported here: that module builds on this one.
+        from vae_explorer.training.labelled_batches import LabelledBatches
+
+        return LabelledBatches(config, data, indices, device=device)
     return Batches(indices, batch_size=config.train.batch_size, seed=config.train.seed, device=device)

@@ -79,7 +79,8 @@ class TrainingSession:
         self._pixels = Pixels(data, config, device)
         self._batches = build_batches(config, data, indices, device=device)
         self._generator = seeded_generator(config.train.seed, Stream.TRAINING, device=device)
-        self._objective = build_objective(config, n_images=len(indices))
+        n_labelled = 0 if self.labelled is None else len(self.labelled)
+        self._objective = build_objective(config, n_images=len(indices), n_labelled=n_labelled)
         noise_shape = (self._objective.samples, config.train.batch_size, self.model.noise_dim)
         self._noise = torch.empty(noise_shape, device=device)
         self._live = LiveValues(config, n_images=len(indices), device=device)
@@ -124,6 +125,11 @@ class TrainingSession:
         return session
 
     # ---- what it is -------------------------------------------------------------------------------------------------
+
+    @property
+    def labelled(self) -> NDArray[np.int64] | None:
+        """The training images whose label is used, ascending; None where none is."""
+        return self._batches.labelled
 
     @property
     def device(self) -> str:

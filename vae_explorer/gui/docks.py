@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QDockWidget, QMainWindow, QWidget
 from vae_explorer.gui.controller import ModelController
 from vae_explorer.gui.panels.bound import BoundPanel
 from vae_explorer.gui.panels.curves import CurvesPanel
+from vae_explorer.gui.panels.em_theatre import EmTheatrePanel
 from vae_explorer.gui.panels.gallery import GalleryPanel
 from vae_explorer.gui.panels.here import HerePanel
 from vae_explorer.gui.panels.interpolation import InterpolationPanel
@@ -38,12 +39,13 @@ class Panels:
     sliders: SlidersPanel
     gallery: GalleryPanel
     bound: BoundPanel
+    em: EmTheatrePanel
 
 
 class Docks(QObject):
     """Makes the panels and puts all but the map, which is the window's centre, into docks.
 
-    by_name: run, here, curves, interpolation, sliders, gallery, bound."""
+    by_name: run, here, curves, interpolation, sliders, gallery, bound, em."""
 
     def __init__(self, controller: ModelController, window: QMainWindow) -> None:
         super().__init__(window)
@@ -57,7 +59,7 @@ class Docks(QObject):
             here=HerePanel(controller), run=RunPanel(controller), map=LatentMapPanel(controller),
             curves=CurvesPanel(controller), interpolation=InterpolationPanel(controller),
             sliders=SlidersPanel(controller), gallery=GalleryPanel(controller),
-            bound=BoundPanel(controller),
+            bound=BoundPanel(controller), em=EmTheatrePanel(controller),
         )  # fmt: skip
         self.by_name = {
             "run": self._dock("run", self.tr("Run"), self.panels.run),
@@ -67,6 +69,7 @@ class Docks(QObject):
             "sliders": self._dock("sliders", self.tr("Sliders"), self.panels.sliders),
             "gallery": self._dock("gallery", self.tr("Gallery"), self.panels.gallery),
             "bound": self._dock("bound", self.tr("Bound"), self.panels.bound),
+            "em": self._dock("em", self.tr("EM"), self.panels.em),
         }
 
     def _dock(self, name: str, title: str, panel: QWidget) -> QDockWidget:
@@ -87,6 +90,7 @@ class Docks(QObject):
             ("sliders", Area.BottomDockWidgetArea),
             ("gallery", Area.BottomDockWidgetArea),
             ("bound", Area.BottomDockWidgetArea),
+            ("em", Area.BottomDockWidgetArea),
         ):
             docks[name].setFloating(False)
             window.addDockWidget(area, docks[name])
@@ -95,6 +99,7 @@ class Docks(QObject):
         window.tabifyDockWidget(docks["interpolation"], docks["sliders"])
         window.tabifyDockWidget(docks["sliders"], docks["gallery"])
         window.tabifyDockWidget(docks["gallery"], docks["bound"])
+        window.tabifyDockWidget(docks["bound"], docks["em"])
         docks["interpolation"].raise_()
         self.share_out()
 

@@ -112,6 +112,11 @@ def _conflicts_of_vae(config: RunConfig) -> Iterator[str]:
             f"objective.free_bits = {objective.free_bits:g}: needs the KL of each dimension, which is there for "
             "objective.bound=elbo, objective.similarity=kl and model.prior=standard_normal only; set it to 0."
         )
+    if objective.similarity == "mmd" and has_learnt_prior:
+        yield (
+            f"model.prior = {model.prior!r}: is learnt by the KL, which objective.similarity = 'mmd' leaves out; set "
+            "model.prior=standard_normal, or objective.similarity=kl with objective.mmd_weight beside it."
+        )
     if objective.similarity in ("reverse_kl", "wasserstein2", "renyi") and has_learnt_prior:
         yield (
             f"objective.similarity = {objective.similarity!r}: has a closed form between Gaussians only; set "

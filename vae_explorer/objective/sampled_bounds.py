@@ -63,7 +63,8 @@ class SampledBound:
             loss = -(iwae_bound(value) if self._is_importance else mean_of_samples(value)).mean()
             return value, loss, log_ratio.detach()
         per_dim = log_ratio_per_dim(q, z)
-        is_paid = (per_dim.detach().mean((0, 1)) > live.free_bits).to(z.dtype)  # (latent_dim,)
+        # Without free bits all is paid: a sampled KL may be below 0, and cutting it there would bias the bound.
+        is_paid = (per_dim.detach().mean((0, 1)) > live.free_bits).logical_or(live.free_bits <= 0).to(z.dtype)
         value = log_likelihood - live.beta * (per_dim * is_paid).sum(-1)
         free = live.beta * live.free_bits * (1.0 - is_paid).sum()
         return value, free - mean_of_samples(value).mean(), per_dim.detach().sum(-1)

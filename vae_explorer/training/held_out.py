@@ -15,7 +15,7 @@ from vae_explorer.objective.terms import Batch, Live
 from vae_explorer.training.metrics import Figures, MetricSums
 
 MAX_CHUNK = 1024
-MAX_CODES = 65_536
+MAX_CODES = 16_384
 """Codes decoded at once, where an image has many; never fewer than an update decodes."""
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 
@@ -9,12 +11,15 @@ from vae_explorer.config import TrainConfig
 from vae_explorer.model.model import Model
 from vae_explorer.training.update_rules import Adagrad, Adam, RmsProp, UpdateRule
 
+Part = Literal["encoder", "decoder"]
+
 
 class GuardedOptimiser:
     """Adam, Adagrad or RMSprop with a latch against divergence; rate: the learning rate, a scalar on the device.
 
-    The first loss or gradient that is not finite sets the latch, and no update is applied until `release`. Nothing
-    here waits for the device but `is_latched`.
+    part: whose weights are updated: 'encoder' those of q(z|x) and q(y|x), 'decoder' all others, None all. The first
+    loss or gradient that is not finite sets the latch, and no update is applied until `release`. Nothing here waits for
+    the device but `is_latched`.
     """
 
     def __init__(self, model: Model, train: TrainConfig, *, rate: Tensor) -> None:
@@ -24,6 +29,17 @@ class GuardedOptimiser:
         self._scale_floor = model.log_scale_floor
         self._latch = torch.zeros((), device=model.device)
         self._rule = _rule(train, self._parameters, rate=rate, refused=self._latch)
+        self._standing: list[nn.Parameter] = []
+        self.part: Part | None = None
+
+    def restrict(self, part: Part | None) -> None:
+        """Update the weights of one part alone, or all again; the moments of the others stand still with them."""
+        self.part = part
+        self._standing = [
+            parameter
+            for name, parameter in self._named.items()
+            if part is not None and _is_of_encoder(name) != (part == "encoder")
+        ]
 
     def minimise(self, loss: Tensor, *, surrogate: Tensor | None = None) -> Tensor:
         """Apply one update for a scalar loss; return the latch, 1 where it was not applied, else 0.
@@ -31,6 +47,8 @@ class GuardedOptimiser:
         surrogate: what is differentiated, where that is not the loss itself.
         """
         (loss if surrogate is None else surrogate).backward()
+        for parameter in self._standing:
+            parameter.grad = None
         norm = nn.utils.get_total_norm([p.grad for p in self._parameters if p.grad is not None])
         self._latch.copy_(torch.isfinite(norm + loss.detach()).logical_not_().logical_or_(self._latch))
         self._rule.step()
@@ -56,6 +74,10 @@ class GuardedOptimiser:
             for name, parameter in self._named.items()
             for key, tensor in self._rule.moments[parameter].items()
         }
+
+
+def _is_of_encoder(name: str) -> bool:
+    return not {"encoder", "classifier"}.isdisjoint(name.split("."))
 
 
 def _rule(train: TrainConfig, parameters: list[nn.Parameter], *, rate: Tensor, refused: Tensor) -> UpdateRule:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from enum import StrEnum
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from vae_explorer.config import RunConfig
 from vae_explorer.config_rules import check_together
 from vae_explorer.data.image_data import ImageData
+from vae_explorer.data.labelled import count_classes
 from vae_explorer.errors import DataError, DivergedError
 from vae_explorer.model.model import TRAINING_BYTES
 from vae_explorer.model.noise import Stream, seeded_generator
@@ -22,15 +24,16 @@ from vae_explorer.model.pixels import Pixels
 from vae_explorer.objective.objective import build_objective
 from vae_explorer.objective.reading import SAMPLES, CodesArrays, EncodedArrays, FrozenModel, ModelReader
 from vae_explorer.objective.terms import Batch
-from vae_explorer.runs.records import LiveName, LogRecord, MarkRecord, MetricRecord
+from vae_explorer.runs.records import LiveName, LogRecord, MarkName, MarkRecord, MetricRecord
 from vae_explorer.training.batches import build_batches
 from vae_explorer.training.best import BestKeeper
 from vae_explorer.training.checkpoint import model_for
 from vae_explorer.training.devices import resolve_device
 from vae_explorer.training.held_out import HeldOutEvaluation
 from vae_explorer.training.live_values import LiveValues
+from vae_explorer.training.memory import check_codes_fit
 from vae_explorer.training.metrics import Figures, MetricSums
-from vae_explorer.training.optimiser import GuardedOptimiser
+from vae_explorer.training.optimiser import GuardedOptimiser, Part
 from vae_explorer.training.schedule import is_evaluation_due, is_record_due, target_step
 from vae_explorer.training.state import AnyArray, SessionMeta, copy_into, stored_tensors, to_arrays, to_generator
 
@@ -72,6 +75,7 @@ class TrainingSession:
         self.time_s = 0.0
         self.notes: tuple[str, ...] = ()
         self.run_name: str | None = None
+        check_codes_fit(config, data.shape, n_classes=count_classes(data), device=device)
         self.model = model_for(config, data, bytes_per_parameter=TRAINING_BYTES).to(device)
         self.n_parameters = sum(parameter.numel() for parameter in self.model.parameters())
         self._n_train = len(indices)
@@ -169,9 +173,9 @@ class TrainingSession:
 
     @property
     def is_scale_at_floor(self) -> bool:
-        """Whether the learnt scale has reached its floor, 1 / max_value; waits for the device."""
+        """Whether the learnt scale, of many every one, has reached its floor; waits for the device."""
         scale = self.scale
-        return scale is not None and scale * self.data.max_value <= 1.0 + 1e-4
+        return scale is not None and math.log(scale) <= self.model.log_scale_floor + 1e-4
 
     @property
     def is_evaluating(self) -> bool:
@@ -274,8 +278,23 @@ class TrainingSession:
         Raises ConfigError when the value is out of range, or does not go with the configuration.
         """
         self._settle()
-        taken = self._live.change(name, value, step=self.step)
-        mark = MarkRecord(step=self.step, time_s=self.time_s, name=name, value=taken)
+        return self._mark(name, self._live.change(name, value, step=self.step))
+
+    @property
+    def part(self) -> Part | None:
+        """Whose weights are updated: the encoder's, all others ('decoder'), or all (None)."""
+        return self._optimiser.part
+
+    def set_part(self, part: Part | None) -> MarkRecord | None:
+        """Update one part's weights alone from the next update on, or all (None); None where that is so already."""
+        self._settle()
+        if part == self.part:
+            return None
+        self._optimiser.restrict(part)
+        return self._mark("part", {None: 0.0, "encoder": 1.0, "decoder": 2.0}[part])
+
+    def _mark(self, name: MarkName, value: float) -> MarkRecord:
+        mark = MarkRecord(step=self.step, time_s=self.time_s, name=name, value=value)
         self._records.append(mark)
         return mark
 
@@ -294,9 +313,11 @@ class TrainingSession:
 
     # ---- looking ----------------------------------------------------------------------------------------------------
 
-    def decode(self, z: NDArray[np.float32], *, draw_seed: int | None = None) -> NDArray[np.float32]:
+    def decode(
+        self, z: NDArray[np.float32], *, draw_seed: int | None = None, label: int | None = None
+    ) -> NDArray[np.float32]:
         """As `ModelReader.decode`, with the weights of now."""
-        return self._looking().decode(z, draw_seed=draw_seed)
+        return self._looking().decode(z, draw_seed=draw_seed, label=label)
 
     def encode(
         self, indices: NDArray[np.int64], *, samples: int = SAMPLES, seed: int = 0, draw_seed: int | None = None
@@ -331,7 +352,7 @@ class TrainingSession:
         meta = SessionMeta(
             step=self.step, time_s=self.time_s, sums_since=self._sums_since, is_evaluating=self.is_evaluating,
             best_value=self._best.value, best_step=self._best.step, device=self._device.type,
-            torch=str(torch.__version__), **self._live.state(),
+            torch=str(torch.__version__), part=self.part, **self._live.state(),
         )  # fmt: skip
         return arrays, msgspec.to_builtins(meta)
 
@@ -344,6 +365,7 @@ class TrainingSession:
         self.notes = restored.notes(device=self._device.type, torch=str(torch.__version__))
         self.step, self.time_s, self._sums_since = restored.step, restored.time_s, restored.sums_since
         self._live.restore(restored)
+        self._optimiser.restrict(restored.part)
         self._best = BestKeeper(value=restored.best_value, step=restored.best_step)
         if restored.is_evaluating:
             self._begin_evaluation()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
@@ -23,7 +23,7 @@ class SessionMeta(msgspec.Struct, frozen=True, kw_only=True):
     sums_since: step of the last training record. best_value, best_step: the best held-out evaluation so far.
     is_evaluating: whether the evaluation that is due at `step` is unfinished; it is begun anew. free_bits,
     warmup_start, warmup_steps: as changed by hand; None where they are those of the configuration, as in checkpoints
-    from before they could be changed.
+    from before they could be changed. part: whose weights are updated, None for all.
     device, torch: what computed it; others go on from it, but not bit by bit.
     """
 
@@ -36,6 +36,7 @@ class SessionMeta(msgspec.Struct, frozen=True, kw_only=True):
     free_bits: float | None = None
     warmup_start: int | None = None
     warmup_steps: int | None = None
+    part: Literal["encoder", "decoder"] | None = None
     best_value: float | None
     best_step: int | None
     device: str

@@ -395,8 +395,8 @@ class Rendered:
 class Inspected:
     """Answer to Inspect: the true posterior of one image, by quadrature; nats.
 
-    log_density: float32 (rows, cols), log p(z|x) on the lattice of `extent` (x_low, x_high, y_low, y_high), row 0 at
-    y_low; for latent_dim 1 a single row. energy: -log p(x, z) on the same lattice. error: change at double resolution
+    log_density: float32 (rows, cols), log p(z|x) on the cells of `extent` (x_low, x_high, y_low, y_high: the outer
+    edges), row 0 at y_low; for latent_dim 1 a single row. energy: -log p(x, z) at the cells' middles. error: change at double resolution
     plus the mass at the box's edge. gap = log_px - elbo, two independent integrals. loc, scale: of q(z|x).
     """
 

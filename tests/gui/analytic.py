@@ -40,8 +40,9 @@ class GaussianPosterior:
         return -0.5 * (form + np.linalg.slogdet(2 * np.pi * self.covariance)[1])
 
     def inspected(self, ask: m.Inspect, step: int) -> m.Inspected:
-        """The posterior on a lattice from -3 to 3, 31 or 121 places a side."""
-        axis = np.linspace(-3, 3, 121 if ask.is_fine else 31)
+        """The posterior on the cells of a lattice from -3 to 3, 31 or 121 of them a side."""
+        edges = np.linspace(-3, 3, 122 if ask.is_fine else 32)
+        axis = (edges[1:] + edges[:-1]) / 2
         if len(self.mean) == 1:
             z = axis[None, :, None]
         else:

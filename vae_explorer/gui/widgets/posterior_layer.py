@@ -98,7 +98,7 @@ class PosteriorLayer(LatticeLayer):
             painter.drawLines([QLineF(at - a, at + a), QLineF(at - b, at + b)])
 
     def _paint_line(self, painter: QPainter, frame: ViewFrame, shown: Inspected) -> None:
-        z = np.linspace(shown.extent[0], shown.extent[1], shown.log_density.shape[1])
+        z = _centres(shown)
         x = frame.to_px(np.stack([z, np.zeros_like(z)], axis=1))[:, 0]
         # The foot leaves room for the strip of the energy, whether that is on or not: nothing jumps.
         foot, height = frame.top + frame.height - STRIP_PX, CURVE_SHARE * frame.height
@@ -117,11 +117,17 @@ class PosteriorLayer(LatticeLayer):
 
 
 def _room(frame: ViewFrame, shown: Inspected) -> QRectF:
-    """Return where a picture of the lattice lies: each of its pixels has its place in the middle."""
-    (left, right, low, high), (rows, cols) = shown.extent, shown.log_density.shape
-    dx, dy = (right - left) / max(cols - 1, 1) / 2, (high - low) / max(rows - 1, 1) / 2
-    (x0, y0), (x1, y1) = frame.to_px([(left - dx, high + dy), (right + dx, low - dy)]).tolist()
+    """Return where a picture of the lattice lies: a pixel for a cell, the extent from edge to edge."""
+    left, right, low, high = shown.extent
+    (x0, y0), (x1, y1) = frame.to_px([(left, high), (right, low)]).tolist()
     return QRectF(x0, y0, x1 - x0, y1 - y0)
+
+
+def _centres(shown: Inspected) -> NDArray[np.float64]:
+    """Return the middles (cols,) of the cells along x."""
+    edges = np.linspace(shown.extent[0], shown.extent[1], shown.log_density.shape[1] + 1)
+    middles: NDArray[np.float64] = (edges[1:] + edges[:-1]) / 2
+    return middles
 
 
 def _curve(x_px: Floats, heights_px: NDArray[np.float64], foot_px: float) -> QPolygonF:

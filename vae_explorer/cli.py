@@ -153,6 +153,7 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
     add("--path", choices=("linear", "spherical"), help="of an interpolation")
     add("--axes", type=_axes, metavar="i,j", help="two latent dimensions, counted from 0")
     add("--draw", action="store_true", default=None, help="a draw from p(x|z) instead of its mean")
+    add("--source", choices=("prior", "aggregate"), help="of samples: the prior, or q of images at random")
     add("--device", metavar="D", help="auto, cpu, cuda, cuda:N or mps (default: the run's)")
     add("--out", required=True, metavar="FILE", help=".png or .npz; codes: .csv or .npz; must not exist")
     _add_json(parser)

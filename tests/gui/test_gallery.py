@@ -11,12 +11,15 @@ from PySide6.QtGui import QColor, QGuiApplication
 from PySide6.QtWidgets import QAbstractButton, QCheckBox, QComboBox, QLabel, QWidget
 
 from vae_explorer.engine import messages as m
+from vae_explorer.export.mixture_recipe import to_mixture
 from vae_explorer.export.picture import compose
 from vae_explorer.gui.panels.gallery import GalleryPanel
 from vae_explorer.gui.theme import current_theme
 from vae_explorer.gui.widgets.gallery_view import GalleryView
 from vae_explorer.gui.widgets.number_field import NumberField
+from vae_explorer.latent.em import start
 from vae_explorer.latent.grids import quantile_lattice
+from vae_explorer.latent.mixture import Mixture
 
 
 @pytest.fixture
@@ -219,11 +222,10 @@ def test_the_caption_names_the_step(panel, fake_controller):
 
 @pytest.mark.parametrize(("kind", "has_box"), [("samples", True), ("manifold", True), ("reconstructions", False)])
 def test_an_autoencoder_has_the_box_of_its_codes_for_the_prior(panel, fake_controller, open_fake_run, kind, has_box):
-    box = part(panel, QComboBox, "what")
-    samples = box.findData("samples")
-    assert box.itemText(samples) == "Samples of the prior"
+    box = part(panel, QComboBox, "source")
+    assert [box.itemText(i) for i in range(box.count())] == ["of the prior", "of the aggregate posterior"]
     open_fake_run(kind="autoencoder")
-    assert box.itemText(samples) == "Samples of the box of its codes"
+    assert [box.itemText(i) for i in range(box.count())] == ["of the box of its codes"]
     choose(panel, "what", kind)
     answer(fake_controller)
     assert ("in the box of the codes" in part(panel, QLabel, "caption").text()) == has_box
@@ -232,6 +234,40 @@ def test_an_autoencoder_has_the_box_of_its_codes_for_the_prior(panel, fake_contr
     panel._ask()
     answer(fake_controller)
     assert "box" not in part(panel, QLabel, "caption").text()
+
+
+def test_samples_come_from_the_source_that_is_chosen(panel, fake_controller):
+    source = part(panel, QComboBox, "source")
+    assert not source.isVisibleTo(panel)
+    assert panel.recipe.source == "prior"
+    choose(panel, "what", "samples")
+    assert source.isVisibleTo(panel)
+    choose(panel, "source", "aggregate")
+    assert fake_controller.take(m.Render)[-1].recipe.source == "aggregate"
+    choose(panel, "what", "manifold")
+    assert panel.recipe.source == "prior"
+
+
+def test_a_mixture_is_offered_chosen_and_forgotten_with_its_run(panel, fake_controller, open_fake_run):
+    mixture = start(fake_controller.codes.loc, 3).mixture
+    source = part(panel, QComboBox, "source")
+    assert source.findData("mixture") < 0
+    fake_controller.set_mixture(mixture)
+    assert panel.recipe.what == "samples"
+    recipe = fake_controller.take(m.Render)[-1].recipe
+    assert recipe.source == "mixture"
+    np.testing.assert_array_equal(to_mixture(recipe.mixture).means, mixture.means)
+    open_fake_run()
+    assert source.findData("mixture") < 0
+    assert panel.recipe.source == "prior"
+    assert panel.recipe.mixture is None
+
+
+def test_a_mixture_too_large_for_a_recipe_is_refused_in_words(panel, fake_controller):
+    n_dims = 201
+    fake_controller.set_mixture(Mixture(np.ones(1), np.zeros((1, n_dims)), np.eye(n_dims)[None]))
+    assert "too many numbers" in part(panel, QLabel, "caption").text()
+    assert part(panel, QComboBox, "source").findData("mixture") < 0
 
 
 def test_new_weights_are_asked_for_only_when_seen_and_answered(panel, fake_controller):

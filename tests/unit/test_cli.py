@@ -84,6 +84,8 @@ def test_export_options_make_a_recipe(tmp_path: Path) -> None:
     assert (recipe.start, recipe.end, recipe.path, recipe.cols) == (3, (0.5, -1.0), "spherical", 12)
     assert recipe.draw
     assert recipe.rows == 10
+    recipe = recipe_from(cli.parse(["export", "R", "--what", "samples", "--source", "aggregate", "--out", "x.png"]))
+    assert (recipe.what, recipe.source) == ("samples", "aggregate")
     recipe = recipe_from(cli.parse(["export", "R", "--what", "manifold", "--axes", "3,1", "--out", "x.png"]))
     assert recipe.axes == (3, 1)
     assert not recipe.draw

@@ -8,9 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vae_explorer.data.image_data import ImageData
+from vae_explorer.errors import UsageError
 from vae_explorer.export.captions import Captions
+from vae_explorer.export.mixture_recipe import to_mixture
 from vae_explorer.export.recipe import Recipe
 from vae_explorer.latent.grids import box_lattice, prior_codes, quantile_lattice, traversal
+from vae_explorer.latent.mixture import sample
 from vae_explorer.latent.paths import interpolate
 from vae_explorer.latent.statistics import code_range, order_by_kl
 from vae_explorer.objective.reading import FrozenModel
@@ -79,14 +82,31 @@ def _main_axes(model: FrozenModel, data: ImageData) -> tuple[int, int]:
 
 
 def _samples(model: FrozenModel, data: ImageData, recipe: Recipe) -> CodeGrid:
-    codes = _drawn_codes(model, data, n=recipe.rows * recipe.cols, seed=recipe.seed)
-    title = f"Samples{_box_words(model)}, {_at(model)}"
+    codes = _sampled_codes(model, data, recipe, n=recipe.rows * recipe.cols)
+    title = f"Samples{_source_words(model, recipe)}, {_at(model)}"
     return CodeGrid(codes.reshape(recipe.rows, recipe.cols, -1), Captions(title=title))
 
 
+def _sampled_codes(model: FrozenModel, data: ImageData, recipe: Recipe, *, n: int) -> Codes:
+    """Codes of the recipe's source; the aggregate posterior is that of the images that are trained on."""
+    if recipe.source == "mixture" and recipe.mixture is not None:
+        return sample(to_mixture(recipe.mixture), n, seed=recipe.seed)
+    if recipe.source == "prior":
+        return _drawn_codes(model, data, n=n, seed=recipe.seed)
+    if model.is_autoencoder:
+        raise UsageError(
+            "An autoencoder has no q to draw from: its aggregate posterior is its codes, whose pictures are "
+            "reconstructions; choose those, or fit a mixture to the codes by EM."
+        )
+    images = data.indices(recipe.split or ("all" if model.config.data.train_on == "all" else "train"))
+    return model.aggregate_codes(n, seed=recipe.seed, indices=images)
+
+
 def _drawn_codes(model: FrozenModel, data: ImageData, *, n: int, seed: int) -> Codes:
-    if not model.is_autoencoder:
+    if not model.is_autoencoder and model.model.has_standard_prior:
         return prior_codes(n, model.latent_dim, seed)
+    if not model.is_autoencoder:
+        return model.prior_codes(n, seed=seed)
     low, high = code_box(model, data)
     share = np.random.Generator(np.random.Philox(seed)).random((n, model.latent_dim), dtype=np.float32)
     return low + share * (high - low)
@@ -142,6 +162,12 @@ def _at(model: FrozenModel) -> str:
 def _box_words(model: FrozenModel) -> str:
     """What stands in for the prior, said where a VAE would draw on it."""
     return " in the box of codes" if model.is_autoencoder else ""
+
+
+def _source_words(model: FrozenModel, recipe: Recipe) -> str:
+    if recipe.source == "mixture" and recipe.mixture is not None:
+        return f" of a mixture of {len(recipe.mixture.weights)} Gaussians"
+    return " of the aggregate posterior" if recipe.source == "aggregate" else _box_words(model)
 
 
 def _words(values: Codes) -> tuple[str, ...]:

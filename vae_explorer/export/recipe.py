@@ -91,7 +91,20 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
                 raise UsageError(f"--axes {axis}: this model has latent dimensions 0 to {latent_dim - 1}.")
         if self.axes and self.what == "manifold" and self.axes[0] == self.axes[1]:
             raise UsageError(f"--axes {self.axes[0]},{self.axes[1]}: a manifold needs two different latent dimensions.")
+        self._check_mixture(latent_dim)
         return self
+
+    def _check_mixture(self, latent_dim: int) -> None:
+        if self.source != "mixture":
+            return
+        if self.mixture is None:
+            raise UsageError("A picture of a mixture's samples needs that mixture in its recipe; fit one by EM first.")
+        n_dims = len(self.mixture.means[0]) if self.mixture.means else 0
+        if n_dims != latent_dim:
+            raise UsageError(
+                f"A mixture of {n_dims} dimensions cannot be sampled for a model of {latent_dim} latent dimensions; "
+                "fit one to all dimensions of this model's codes."
+            )
 
     def completed(self, *, run: str | None, step: int, config: RunConfig, data_digest: str) -> Recipe:
         """Return the recipe with where it came from: the run's name, the weights' step, configuration, data digest."""

@@ -7,9 +7,12 @@ from vae_explorer.errors import CancelledError, UsageError
 from vae_explorer.evaluation.code_grids import code_box
 from vae_explorer.evaluation.pictures import make_picture, picture_slices
 from vae_explorer.evaluation.report import evaluate
+from vae_explorer.export.mixture_recipe import to_recipe
 from vae_explorer.export.picture import png_bytes
 from vae_explorer.export.recipe import Recipe
+from vae_explorer.latent.em import start
 from vae_explorer.latent.grids import prior_codes, quantile_lattice
+from vae_explorer.latent.mixture import sample
 from vae_explorer.latent.paths import interpolate
 from vae_explorer.training.session import TrainingSession
 
@@ -97,6 +100,43 @@ def test_a_manifold_of_one_dimension_is_one_line(tiny_config, digits_data):
 def test_samples_are_of_the_prior_and_the_first_do_not_depend_on_how_many(vae, digits_data):
     few = made(vae, digits_data, "samples", seed=7).arrays["codes"].reshape(12, 5)
     np.testing.assert_array_equal(few, prior_codes(12, 5, 7))
+
+
+def test_samples_of_the_aggregate_posterior_are_codes_of_images_that_are_trained_on(plane, digits_data):
+    result = made(plane, digits_data, "samples", rows=20, cols=20, source="aggregate", seed=4, scale=1)
+    codes = result.arrays["codes"].reshape(-1, 2)
+    assert result.captions.title.startswith("Samples of the aggregate posterior")
+    again = made(plane, digits_data, "samples", rows=20, cols=20, source="aggregate", seed=4, scale=1)
+    np.testing.assert_array_equal(result.arrays["codes"], again.arrays["codes"])
+    trained_on = plane.codes(digits_data.indices("train"))
+    spread = trained_on.loc.var(axis=0) + (trained_on.scale**2).mean(axis=0)  # of a mixture of the q(z|x)
+    np.testing.assert_allclose(codes.mean(axis=0), trained_on.loc.mean(axis=0), atol=5 * np.sqrt(spread.max() / 400))
+    np.testing.assert_allclose(codes.var(axis=0), spread, rtol=0.35)
+    assert (plane.frozen().aggregate_codes(400, seed=4, indices=digits_data.indices("train")) == codes).all()
+
+
+def test_samples_of_a_mixture_are_its_draws(plane, autoencoder, digits_data):
+    for model in (plane, autoencoder):
+        loc = model.codes(digits_data.indices("train")).loc
+        mixture = start(loc, 4, seed=0).mixture
+        result = made(model, digits_data, "samples", source="mixture", mixture=to_recipe(mixture), seed=9)
+        drawn = sample(mixture, 12, seed=9)
+        np.testing.assert_allclose(result.arrays["codes"].reshape(drawn.shape), drawn, rtol=1e-6)
+        assert "of a mixture of 4 Gaussians" in result.captions.title
+
+
+def test_a_learnt_prior_is_what_samples_and_drawn_ends_come_from(tiny_config, digits_data):
+    learnt = trained(tiny_config, digits_data, model__prior="mixture", model__components=3)
+    codes = made(learnt, digits_data, "samples", seed=2).arrays["codes"].reshape(12, -1)
+    np.testing.assert_array_equal(codes, learnt.frozen().prior_codes(12, seed=2))
+
+
+def test_what_cannot_be_sampled_is_refused(plane, autoencoder, digits_data):
+    with pytest.raises(UsageError, match="An autoencoder has no q to draw from"):
+        made(autoencoder, digits_data, "samples", source="aggregate")
+    three = to_recipe(start(autoencoder.codes(np.arange(100)).loc, 2).mixture)
+    with pytest.raises(UsageError, match="A mixture of 3 dimensions cannot be sampled for a model of 2"):
+        made(plane, digits_data, "samples", source="mixture", mixture=three)
 
 
 def test_an_autoencoder_stays_in_the_box_of_its_codes_and_says_so(autoencoder, digits_data):

@@ -8,6 +8,8 @@ from PySide6.QtGui import QGuiApplication, QShowEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from vae_explorer.engine.messages import CodesSnapshot, JobDone, JobFailed, Rendered, RunOpened
+from vae_explorer.errors import UsageError
+from vae_explorer.export.mixture_recipe import to_recipe
 from vae_explorer.export.recipe import Recipe
 from vae_explorer.gui.controller import ModelController
 from vae_explorer.gui.selection import Selection
@@ -18,6 +20,7 @@ from vae_explorer.gui.widgets.mean_draw import MeanDrawSwitch
 from vae_explorer.gui.widgets.plot_style import tick_font
 from vae_explorer.gui.widgets.task_bar import TaskBar
 from vae_explorer.gui.widgets.toggle_style import toggle_sheet
+from vae_explorer.latent.mixture import Mixture
 from vae_explorer.latent.mosaic import picture_scale
 
 FORM_PX = 272
@@ -49,6 +52,7 @@ class GalleryPanel(QWidget):
             self._on_run_opened(controller.opened)
         else:
             self._clear()
+        self._on_mixture(controller.mixture)
         self._on_selection(controller.selection)
         self._on_drawing(controller.is_drawing)
         self._restyle()
@@ -119,6 +123,7 @@ class GalleryPanel(QWidget):
         controller.selection_changed.connect(self._on_selection)
         controller.codes_changed.connect(self._on_codes)
         controller.drawing_changed.connect(self._on_drawing)
+        controller.mixture_changed.connect(self._on_mixture)
         controller.job_progressed.connect(self._on_job_progressed)
         controller.job_ended.connect(self._on_job_ended)
         self._channel.answered.connect(self._on_rendered)
@@ -160,7 +165,7 @@ class GalleryPanel(QWidget):
     # ---- what the controller says ---------------------------------------------------------------------------------
 
     def _on_run_opened(self, opened: RunOpened) -> None:
-        self._has_prior = opened.config.model.kind == "vae"
+        self._has_prior = opened.config.model.kind != "autoencoder"
         self._form.set_latent_dim(opened.config.model.latent_dim)
         self._form.set_has_prior(self._has_prior)
         self._clear()
@@ -190,6 +195,13 @@ class GalleryPanel(QWidget):
         self._drawing.set_drawing(is_drawing)
         self._form.set_drawing(is_drawing)
         self._ask()
+
+    def _on_mixture(self, mixture: Mixture | None) -> None:
+        try:
+            self._form.set_mixture(None if mixture is None else to_recipe(mixture))
+        except UsageError as error:
+            self._form.set_mixture(None)
+            self._say(str(error), is_error=True)
 
     def _on_rendered(self, answer: Rendered) -> None:
         rows, cols, _, height, width = answer.tiles.shape
@@ -279,4 +291,5 @@ class GalleryPanel(QWidget):
 def _needs_prior(recipe: Recipe) -> bool:
     """Whether the codes of a picture come from the prior, for which an autoencoder has the box of its codes."""
     is_drawn = recipe.what == "interpolation" and (recipe.start is None or recipe.end is None)
-    return is_drawn or recipe.what in ("manifold", "samples", "traversal")
+    is_sampled = recipe.what == "samples" and recipe.source == "prior"
+    return is_drawn or is_sampled or recipe.what in ("manifold", "traversal")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QCheckBox, QComboBox, QGridLayout, QHBoxLayout, QLabel, QWidget
 
-from vae_explorer.export.recipe import PictureKind, Recipe
+from vae_explorer.export.recipe import CodeSource, MixtureRecipe, PictureKind, Recipe
 from vae_explorer.gui.selection import Selection
 from vae_explorer.gui.theme import GRID_PX
 from vae_explorer.gui.widgets.glyph_button import GlyphButton
@@ -37,6 +37,8 @@ class GalleryForm(QWidget):
         self._latent_dim = 2
         self._shapes = dict(SHAPES)
         self._is_drawing = False
+        self._has_prior = True
+        self._mixture: MixtureRecipe | None = None
         self._make_fields()
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
@@ -66,7 +68,7 @@ class GalleryForm(QWidget):
         """What only one kind needs shares a row, so that the form keeps its height."""
         row = QHBoxLayout()
         row.setSpacing(GRID_PX // 2)
-        for field in (self._ends, self._path, self._split, self._axes):
+        for field in (self._source, self._ends, self._path, self._split, self._axes):
             row.addWidget(field, 1)
         row.addWidget(self._from_image)
         return row
@@ -77,13 +79,12 @@ class GalleryForm(QWidget):
         self._kind = _combo("gallery_what", self.tr("What the picture shows."))
         for kind, text in (
             ("manifold", self.tr("Manifold")),
-            ("samples", ""),
+            ("samples", self.tr("Samples")),
             ("reconstructions", self.tr("Reconstructions")),
             ("traversal", self.tr("Traversals")),
             ("interpolation", self.tr("Interpolation")),
         ):
             self._kind.addItem(text, kind)
-        self.set_has_prior(True)
         self._rows = _whole("gallery_rows", 12, 1, MOST_TILES, self.tr("Rows of tiles (pairs for reconstructions)."))
         self._cols = _whole("gallery_cols", 12, 1, MOST_TILES, self.tr("Tiles a row."))
         self._gap = _whole("gallery_gap", 2, 0, 64, self.tr("Pixels between the tiles."))
@@ -96,6 +97,8 @@ class GalleryForm(QWidget):
         self._captions.setToolTip(self.tr("Write title, step and coordinates into the picture."))
         self._make_seed_row()
         self._make_ends()
+        self._source = _combo("gallery_source", "")
+        self._offer_sources()
         self._split = _combo("gallery_split", self.tr("Which images are reconstructed."))
         self._from_image = QCheckBox(self.tr("from image"))
         self._from_image.setObjectName("gallery_from_image")
@@ -139,7 +142,7 @@ class GalleryForm(QWidget):
 
     def _connect(self) -> None:
         self._kind.currentIndexChanged.connect(self._on_kind)
-        for box in (self._scale, self._split, self._ends, *self._axis_boxes):
+        for box in (self._scale, self._source, self._split, self._ends, *self._axis_boxes):
             box.currentIndexChanged.connect(self._on_changed)
         for field in (self._gap, self._seed):
             field.value_changed.connect(self._on_changed)
@@ -193,9 +196,43 @@ class GalleryForm(QWidget):
         self._show_relevant()
 
     def set_has_prior(self, has_prior: bool) -> None:
-        """Say what samples are drawn from: the prior, or the box of an autoencoder's codes."""
-        text = self.tr("Samples of the prior") if has_prior else self.tr("Samples of the box of its codes")
-        self._kind.setItemText(self._kind.findData("samples"), text)
+        """Offer samples of the prior and of the aggregate posterior, or of the box of an autoencoder's codes."""
+        self._has_prior = has_prior
+        self._offer_sources()
+
+    def set_mixture(self, mixture: MixtureRecipe | None) -> None:
+        """Offer samples of a mixture, and choose them; None takes the offer away, without emitting."""
+        self._mixture = mixture
+        self._offer_sources()
+        if mixture is not None:
+            self._choose_source("mixture")
+            self._kind.setCurrentIndex(self._kind.findData("samples"))
+            self.changed.emit()
+
+    def _offer_sources(self) -> None:
+        chosen = self._source.currentData()
+        was_blocked = self._source.blockSignals(True)
+        self._source.clear()
+        self._source.addItem(
+            self.tr("of the prior") if self._has_prior else self.tr("of the box of its codes"), "prior"
+        )
+        if self._has_prior:
+            self._source.addItem(self.tr("of the aggregate posterior"), "aggregate")
+        if self._mixture is not None:
+            self._source.addItem(self.tr("of the mixture by EM"), "mixture")
+        self._source.blockSignals(was_blocked)
+        self._choose_source(chosen)
+        help_ = self.tr("Where the codes are drawn: from p(z), or from the q(z|x) of images at random.")
+        if not self._has_prior:
+            help_ = self.tr("An autoencoder has neither p(z) nor q(z|x): the box of its codes stands for them.")
+        help_ = f"{help_} {self.tr('A mixture that was fitted in the EM panel can be used here.')}"
+        self._source.setToolTip(help_)
+        self._source.setAccessibleName(help_)
+
+    def _choose_source(self, source: str | None) -> None:
+        was_blocked = self._source.blockSignals(True)
+        self._source.setCurrentIndex(max(0, self._source.findData(source)))
+        self._source.blockSignals(was_blocked)
 
     def set_splits(self, names: Sequence[tuple[str, str | None]]) -> None:
         """Offer splits as (label, name); None is the held-out one."""
@@ -220,6 +257,7 @@ class GalleryForm(QWidget):
         """Return the recipe of the choices; ends, path and image are the selection's."""
         kind = self.kind
         has_ends = kind == "interpolation" and self._ends.currentData() == "selection"
+        source: CodeSource = self._source.currentData() if kind == "samples" else "prior"
         has_image = kind in ("reconstructions", "traversal") and self._from_image.isChecked()
         return Recipe(
             what=kind,
@@ -236,6 +274,8 @@ class GalleryForm(QWidget):
             path=selection.path if kind == "interpolation" else "linear",
             axes=self._chosen_axes() if kind in ("manifold", "traversal") else None,
             draw=self._is_drawing,
+            source=source,
+            mixture=self._mixture if source == "mixture" else None,
         )
 
     def _chosen_axes(self) -> tuple[int, int] | None:
@@ -246,6 +286,7 @@ class GalleryForm(QWidget):
         kind = self.kind
         has_drawn_ends = kind == "interpolation" and self._ends.currentData() == "drawn"
         relevant = {
+            self._source: kind == "samples",
             self._ends: kind == "interpolation",
             self._path: kind == "interpolation",
             self._split: kind == "reconstructions",

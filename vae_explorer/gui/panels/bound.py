@@ -9,6 +9,14 @@ from superqt import QElidingLabel
 
 from vae_explorer.engine.messages import Climbed, Inspected
 from vae_explorer.gui.controller import ModelController
+from vae_explorer.gui.panels.bound_sentences import (
+    button_texts,
+    caption_text,
+    empty_text,
+    ladder_caption,
+    note_text,
+    reason_text,
+)
 from vae_explorer.gui.panels.paced_question import PacedQuestion, is_training
 from vae_explorer.gui.panels.posterior_feed import PosteriorFeed, has_exact_posterior
 from vae_explorer.gui.panels.q_walk import QWalk
@@ -21,7 +29,6 @@ from vae_explorer.gui.widgets.bound_reading import (
     estimated_reading,
     exact_reading,
     is_trustworthy,
-    plain_nats,
     trust_text,
 )
 from vae_explorer.gui.widgets.plot_style import tick_font
@@ -120,7 +127,7 @@ class BoundPanel(QWidget):
         controller = self._controller
         controller.run_opened.connect(self._on_changed)
         controller.selection_changed.connect(self._show_all)
-        controller.status_changed.connect(self._show_button)
+        controller.status_changed.connect(self._show_gap)
         self._feed.shown.connect(self._on_posterior)
         self._feed.failed.connect(self._on_failed)
         self._ladder_question.shown.connect(self._on_ladder)
@@ -175,24 +182,14 @@ class BoundPanel(QWidget):
 
     @Slot()
     def _show_all(self) -> None:
-        text = self._empty_text()
+        controller = self._controller
+        text = empty_text(
+            controller.config, is_open=controller.opened is not None, has_image=controller.selection.image is not None
+        )
         self._empty.setText(text)
         self._stack.setCurrentIndex(0 if text else 1)
         self._show_gap()
         self._show_ladder()
-
-    def _empty_text(self) -> str:
-        controller = self._controller
-        if controller.opened is None:
-            return self.tr("Open a run or press Train, then click a point of the map.")
-        if not self._has_bound:
-            return self.tr(
-                "An autoencoder has no bound: its code is a point and not a distribution, so there is no log p(x) "
-                "to lie below. Train a VAE on the same images to see one."
-            )
-        if controller.selection.image is None:
-            return self.tr("Click a point of the map: how tight the bound of its image is appears here.")
-        return ""
 
     def _reading(self) -> BoundReading | None:
         improved, now = self._walk.improved, self._walk.now
@@ -205,81 +202,29 @@ class BoundPanel(QWidget):
 
     @Slot()
     def _show_gap(self) -> None:
-        reading = self._reading()
+        reading, config, image = self._reading(), self._controller.config, self._controller.selection.image
         self._figures.set_reading(reading)
         self._bar.set_reading(reading)
-        self._caption.setText(self._caption_text())
-        self._note.setText(self._failure or self._note_text(reading))
+        answer = self._feed.latest if self._has_exact else self._ladder_question.latest
+        self._caption.setText("" if image is None else caption_text(image, answer))
+        note = note_text(reading, self._walk, is_training=is_training(self._controller))
+        reason = "" if config is None or self._has_exact else reason_text(config)
+        self._note.setText(self._failure or " ".join(part for part in (note, reason) if part))
         self._show_button()
-
-    def _caption_text(self) -> str:
-        image = self._controller.selection.image
-        if image is None:
-            return ""
-        parts = [self.tr("Image {index}").format(index=f"{image:,}")]
-        answer, climbed = self._feed.latest, self._ladder_question.latest
-        if not self._has_exact:
-            if climbed is not None:
-                parts.append(self.tr("step {step}").format(step=f"{climbed.step:,}"))
-            parts.append(self.tr("estimated, biased low"))
-        elif answer is not None:
-            parts.append(self.tr("step {step}").format(step=f"{answer.step:,}"))
-            parts.append(self.tr("by quadrature") if answer.is_fine else self.tr("by quadrature, coarse"))
-        else:
-            parts.append(self.tr("working it out …"))
-        return " · ".join(parts) + self.tr(" · nats")
-
-    def _note_text(self, reading: BoundReading | None) -> str:
-        parts = []
-        if reading is not None and reading.amortisation is not None and reading.family is not None:
-            # An estimate from below may lie under the best q's own bound.
-            won, left = plain_nats(reading.amortisation), plain_nats(max(reading.family, 0.0))
-            if self._walk.now is None:
-                words = self.tr("A better q would win {won} nats; the other {left} no diagonal Gaussian can win.")
-            elif self._walk.is_under_way:
-                words = self.tr("q walks to its best: {won} nats are to be won.")
-            else:
-                words = self.tr("Won {won} nats, the amortisation gap; {left} are left, the family gap.")
-            parts.append(words.format(won=won, left=left))
-        elif reading is not None and is_training(self._controller):
-            parts.append(self.tr("Pause to see both parts of the gap."))
-        if not self._has_exact:
-            parts.append(self._reason_text())
-        return " ".join(parts)
-
-    def _reason_text(self) -> str:
-        config = self._controller.config
-        if config is None:
-            return ""
-        if config.model.kind != "vae":
-            return self.tr("With classes summed out there is no quadrature: log p(x) is the ladder's last rung.")
-        text = self.tr("Quadrature needs latent_dim 1 or 2; with {n}, log p(x) is the ladder's last rung.")
-        return text.format(n=config.model.latent_dim)
 
     @Slot()
     def _show_button(self) -> None:
-        walk = self._walk
-        is_away = walk.now is not None or walk.is_under_way
-        text = self.tr("Back to the encoder's q") if is_away else self.tr("Improve q for this image")
+        text, tip = button_texts(self._walk)
         self._improve.setText(text)
-        self._improve.setEnabled(walk.can_walk)
-        if walk.can_walk:
-            tip = self.tr("Optimise mean and scale of q for this image alone, on the map and in the bar (key I).")
-        else:
-            tip = self.tr("Pause the training first: q is improved under weights that stand still.")
         self._improve.setToolTip(tip)
+        self._improve.setEnabled(self._walk.can_walk)
 
     def _show_ladder(self) -> None:
         climbed: Climbed | None = self._ladder_question.latest
         exact = self._feed.latest if self._has_exact else None
         self._ladder.set_ladder(climbed)
         self._ladder.set_exact(None if exact is None else exact.log_px, 0.0 if exact is None else exact.error)
-        caption = self.tr("Bounds of k = 1 … {k} codes").format(
-            k=f"{SAMPLES if climbed is None else int(climbed.k[-1]):,}"
-        )
-        if climbed is not None:
-            caption += self.tr(" · step {step} · nats").format(step=f"{climbed.step:,}")
-        self._ladder_caption.setText(caption)
+        self._ladder_caption.setText(ladder_caption(climbed))
         self._trust.setText("" if climbed is None else trust_text(climbed))
         theme = current_theme()
         is_good = climbed is None or is_trustworthy(climbed)

@@ -37,6 +37,10 @@ def loss_note(config: RunConfig, *, beta: float, free_bits: float) -> LossNote |
         return None
     if objective.similarity != "kl":
         return LossNote(_tr("no longer a bound"), _similarity_reason(objective.similarity))
+    is_iwae = objective.bound == "iwae" and is_relevant("objective.bound", config)
+    if is_iwae and beta != 1.0:
+        text = _tr("beta {beta} weighs the log-weights of the importance-weighted bound, which holds at beta 1 only.")
+        return LossNote(_tr("no longer a bound"), text.format(beta=f"{beta:.3g}"))
     if beta < 1.0:
         text = _tr("beta {beta} < 1 counts the KL for less than it costs: minus the loss may lie above log p(x).")
         return LossNote(_tr("no longer a bound"), text.format(beta=f"{beta:.3g}"))
@@ -55,7 +59,7 @@ def loss_note(config: RunConfig, *, beta: float, free_bits: float) -> LossNote |
     if added:
         text = _tr("{what}: minus the loss lies below the ELBO, which is shown at beta 1 without them.")
         return LossNote(_tr("weighted"), text.format(what=_listed(added)))
-    if objective.bound == "iwae" and is_relevant("objective.bound", config):
+    if is_iwae:
         text = _tr("{k} importance samples: what is maximised lies between the ELBO and log p(x).")
         return LossNote(_tr("tighter bound"), text.format(k=objective.samples))
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from PySide6.QtCore import QObject, Qt
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QWidget
@@ -11,6 +12,7 @@ from vae_explorer.gui.controller import ModelController
 from vae_explorer.gui.panels.bound import BoundPanel
 from vae_explorer.gui.panels.curves import CurvesPanel
 from vae_explorer.gui.panels.em_theatre import EmTheatrePanel
+from vae_explorer.gui.panels.formula import FormulaPanel
 from vae_explorer.gui.panels.gallery import GalleryPanel
 from vae_explorer.gui.panels.here import HerePanel
 from vae_explorer.gui.panels.interpolation import InterpolationPanel
@@ -25,6 +27,8 @@ SIDE_SHARE = {"run": 0.22, "here": 0.21}
 FOOT_SHARE = 0.31
 """Height of the docks at the foot, of the window's."""
 CURVES_SHARE = 0.45
+FOOT_TABS = ("interpolation", "sliders", "gallery", "bound", "em", "formula")
+"""The docks that share one place at the foot, in the order of their tabs."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +44,13 @@ class Panels:
     gallery: GalleryPanel
     bound: BoundPanel
     em: EmTheatrePanel
+    formula: FormulaPanel
 
 
 class Docks(QObject):
     """Makes the panels and puts all but the map, which is the window's centre, into docks.
 
-    by_name: run, here, curves, interpolation, sliders, gallery, bound, em."""
+    by_name: run, here, curves, and those of FOOT_TABS."""
 
     def __init__(self, controller: ModelController, window: QMainWindow) -> None:
         super().__init__(window)
@@ -59,7 +64,7 @@ class Docks(QObject):
             here=HerePanel(controller), run=RunPanel(controller), map=LatentMapPanel(controller),
             curves=CurvesPanel(controller), interpolation=InterpolationPanel(controller),
             sliders=SlidersPanel(controller), gallery=GalleryPanel(controller),
-            bound=BoundPanel(controller), em=EmTheatrePanel(controller),
+            bound=BoundPanel(controller), em=EmTheatrePanel(controller), formula=FormulaPanel(controller),
         )  # fmt: skip
         self.by_name = {
             "run": self._dock("run", self.tr("Run"), self.panels.run),
@@ -70,6 +75,7 @@ class Docks(QObject):
             "gallery": self._dock("gallery", self.tr("Gallery"), self.panels.gallery),
             "bound": self._dock("bound", self.tr("Bound"), self.panels.bound),
             "em": self._dock("em", self.tr("EM"), self.panels.em),
+            "formula": self._dock("formula", self.tr("Formula"), self.panels.formula),
         }
 
     def _dock(self, name: str, title: str, panel: QWidget) -> QDockWidget:
@@ -82,24 +88,14 @@ class Docks(QObject):
     def arrange(self) -> None:
         """Put every dock to its first place and size."""
         window, docks = self._window, self.by_name
-        for name, area in (
-            ("run", Area.LeftDockWidgetArea),
-            ("here", Area.RightDockWidgetArea),
-            ("curves", Area.BottomDockWidgetArea),
-            ("interpolation", Area.BottomDockWidgetArea),
-            ("sliders", Area.BottomDockWidgetArea),
-            ("gallery", Area.BottomDockWidgetArea),
-            ("bound", Area.BottomDockWidgetArea),
-            ("em", Area.BottomDockWidgetArea),
-        ):
+        places = {"run": Area.LeftDockWidgetArea, "here": Area.RightDockWidgetArea, "curves": Area.BottomDockWidgetArea}
+        for name, area in (places | dict.fromkeys(FOOT_TABS, Area.BottomDockWidgetArea)).items():
             docks[name].setFloating(False)
             window.addDockWidget(area, docks[name])
             docks[name].show()
         window.splitDockWidget(docks["curves"], docks["interpolation"], Qt.Orientation.Horizontal)
-        window.tabifyDockWidget(docks["interpolation"], docks["sliders"])
-        window.tabifyDockWidget(docks["sliders"], docks["gallery"])
-        window.tabifyDockWidget(docks["gallery"], docks["bound"])
-        window.tabifyDockWidget(docks["bound"], docks["em"])
+        for left, right in pairwise(FOOT_TABS):
+            window.tabifyDockWidget(docks[left], docks[right])
         docks["interpolation"].raise_()
         self.share_out()
 

@@ -1,0 +1,98 @@
+"""What a page of formulae holds: lines of terms with their live numbers, and what the numbers are taken from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QCoreApplication
+
+from vae_explorer.config import RunConfig
+from vae_explorer.engine.messages import Encoded, Inspected
+from vae_explorer.gui.theme import current_theme
+from vae_explorer.gui.widgets.plot_style import term_colour
+from vae_explorer.latent.bound_terms import BoundTerms, Estimate
+
+Floats = NDArray[np.float64]
+PageName = Literal[
+    "elbo", "readings", "importance", "gap", "loss", "autoencoder", "m2", "mmd", "em", "plate", "slips"
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class TermLine:
+    """One term: sign, symbol (rich text), colour by the term's name, its number, and one line of meaning.
+
+    curve: (n,) values to draw small; over: what they run over, for the tooltip. text: shown in place of a number.
+    """
+
+    sign: str
+    symbol: str
+    colour: str
+    meaning: str
+    estimate: Estimate | None = None
+    text: str = ""
+    curve: Floats | None = None
+    over: str = ""
+
+
+@dataclass(frozen=True)
+class Page:
+    """One entry of the list: the formula as rich text, its terms, and a note below."""
+
+    formula: str
+    lines: tuple[TermLine, ...]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class EmReading:
+    """One code under a mixture: log p(z), and Jensen's bound before and after the E step, nats."""
+
+    log_density: float
+    bound_before: float
+    bound_after: float
+
+
+@dataclass(frozen=True)
+class FormulaContext:
+    """What the pages' numbers are taken from; what is None is not known (yet).
+
+    history: figures over training by name, (n,). label: the selected image's class.
+    """
+
+    config: RunConfig | None = None
+    terms: BoundTerms | None = None
+    inspected: Inspected | None = None
+    encoded: Encoded | None = None
+    em: EmReading | None = None
+    beta: float = 1.0
+    free_bits: float = 0.0
+    history: dict[str, Floats] = field(default_factory=dict)
+    pixels: int = 0
+    latent_dim: int = 0
+    label: int | None = None
+
+    def over_training(self, name: str) -> Floats | None:
+        """Return a figure over training, None where there are fewer than two points of it."""
+        values = self.history.get(name)
+        return values if values is not None and len(values) > 1 else None
+
+
+def tr(text: str) -> str:
+    """Translate a text of the formula pages."""
+    return QCoreApplication.translate("formula", text)
+
+
+def coloured(symbol: str, term: str) -> str:
+    """Return rich text in a term's colour."""
+    return f'<span style="color:{term_colour(term, current_theme()).name()}">{symbol}</span>'
+
+
+Q = "q(z|x)"
+LIKELIHOOD = "E<sub>q</sub>[log p(x|z)]"
+KL = f"KL[{Q} ‖ p(z)]"
+TRUE_KL = f"KL[{Q} ‖ p(z|x)]"
+JOINT = f"E<sub>q</sub>[log p(x,z) − log {Q}]"

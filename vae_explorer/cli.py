@@ -20,7 +20,7 @@ EXIT_CODES = (
 )
 WITH_WINDOW = ("gui", "tour")
 SPLITS = ("train", "validation", "test", "all")
-PICTURES = ("manifold", "samples", "reconstructions", "traversal", "interpolation", "codes")
+PICTURES = ("manifold", "samples", "reconstructions", "traversal", "interpolation", "classes", "codes")
 ENDS = ("--from", "--to")
 
 
@@ -147,7 +147,8 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
     add("--gap", type=int, metavar="G", help="screen pixels between two images")
     add("--captions", action="store_true", default=None, help="write under the images what they are")
     add("--split", choices=SPLITS, help="images of reconstructions and codes")
-    add("--image", type=int, metavar="I", help="the centre of a traversal, the first of the reconstructions")
+    add("--image", type=int, metavar="I", help="the centre of a traversal, the first of the reconstructions, a style")
+    add("--label", type=int, metavar="Y", help="M2: the class of all tiles (default: drawn for samples, else the mean)")
     add("--from", dest="start", type=_end, metavar="I", help="one end of an interpolation: an image, or a code 0.5,-1")
     add("--to", dest="end", type=_end, metavar="I", help="the other end")
     add("--path", choices=("linear", "spherical"), help="of an interpolation")

@@ -17,7 +17,7 @@ from vae_explorer.runs.folder import RunFolder
 
 OPTIONS = (
     "what", "rows", "cols", "seed", "scale", "gap", "captions", "split", "image", "start", "end", "path", "axes",
-    "draw", "source",
+    "draw", "source", "label",
 )  # fmt: skip
 """Options that are fields of a recipe under the same name."""
 

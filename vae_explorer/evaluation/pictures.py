@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from vae_explorer.data.image_data import ImageData
 from vae_explorer.errors import CancelledError, UsageError
+from vae_explorer.evaluation.class_grids import class_grid, tile_labels
 from vae_explorer.evaluation.code_grids import code_grid
 from vae_explorer.export.captions import Captions
 from vae_explorer.export.picture import compose
@@ -70,19 +71,25 @@ def picture_slices(model: Freezable, data: ImageData, recipe: Recipe) -> Slices:
         return (yield from _code_table(frozen, data, made))
     if recipe.what == "reconstructions":
         return (yield from _reconstructions(frozen, data, made))
-    grid = code_grid(frozen, data, recipe)
+    grid = class_grid(frozen, data, recipe) if recipe.what == "classes" else code_grid(frozen, data, recipe)
     rows, cols, latent_dim = grid.codes.shape
-    images = yield from _decoded(frozen, grid.codes.reshape(-1, latent_dim), recipe)
+    labels = tile_labels(frozen, recipe, shape=(rows, cols))
+    images = yield from _decoded(frozen, grid.codes.reshape(-1, latent_dim), recipe, labels)
     tiles = images.reshape(rows, cols, *data.shape)
     return _picture(tiles, grid.codes, made, grid.captions)
 
 
-def _decoded(model: FrozenModel, codes: Array, recipe: Recipe) -> Generator[float, None, Array]:
-    """Decode codes (n, latent_dim) to (n, C, H, W), 64 at a time; the draws of each slice have a seed of their own."""
+def _decoded(model: FrozenModel, codes: Array, recipe: Recipe, labels: Indices | None) -> Generator[float, None, Array]:
+    """Decode codes (n, latent_dim) to (n, C, H, W), 64 at a time; the draws of each slice have a seed of their own.
+
+    labels: the class of each, n in all; None: none, or the mean over p(y).
+    """
+    flat = None if labels is None else labels.reshape(-1)
     parts = []
     for number, first in enumerate(range(0, len(codes), DECODE_CHUNK)):
+        part = slice(first, first + DECODE_CHUNK)
         draw_seed = derived_seed(recipe.seed, number) if recipe.draw else None
-        parts.append(model.decode(codes[first : first + DECODE_CHUNK], draw_seed=draw_seed))
+        parts.append(model.decode(codes[part], draw_seed=draw_seed, label=None if flat is None else flat[part]))
         yield min(first + DECODE_CHUNK, len(codes)) / len(codes)
     return np.concatenate(parts)
 
@@ -96,8 +103,10 @@ def _picture(tiles: Array, codes: Array, recipe: Recipe, captions: Captions) -> 
 def _reconstructions(model: FrozenModel, data: ImageData, recipe: Recipe) -> Slices:
     """Up to `rows` pairs of rows, as there are images: `cols` as the model sees them, and below each what it makes."""
     indices = _shown_images(data, recipe)
-    loc = model.codes(indices).loc
-    made = yield from _decoded(model, loc, recipe)
+    seen = model.codes(indices)
+    loc, predicted = seen.loc, seen.predicted
+    # M2 makes an image anew under the class that it takes it for, whose code this is.
+    made = yield from _decoded(model, loc, recipe, predicted)
     rows = -(-len(indices) // recipe.cols)
     places = rows * recipe.cols
     originals = _padded(model.images(indices, seed=recipe.seed), places).reshape(rows, recipe.cols, *data.shape)

@@ -62,20 +62,27 @@ class ModelReader:
         """Classes that the model itself knows (M2), else 0."""
         return self.model.n_classes
 
+    @property
+    def style_dim(self) -> int:
+        """Numbers in a style, what the class leaves to say, of a model that knows classes."""
+        return self._of_classes.style_dim
+
     # ---- codes to images ----------------------------------------------------------------------------------------
 
-    def decode(self, z: Array, *, draw_seed: int | None = None, label: int | None = None) -> Array:
+    def decode(self, z: Array, *, draw_seed: int | None = None, label: int | Indices | None = None) -> Array:
         """Return the mean of p(x|z), or a draw of it by `draw_seed`, (n, C, H, W), of codes (n, latent_dim).
 
-        label: of M2, the class to decode; None takes the mean over p(y), for a draw a drawn class. Raises UsageError
-        for a class that the model does not know.
+        label: of M2, the class to decode, one for all codes or one each (n,); None takes the mean over p(y), for a draw
+        a drawn class. Raises UsageError for a class that the model does not know.
         """
         if label is None:
             return self._decode(z, None, draw_seed=draw_seed)
-        if not 0 <= label < self.n_classes:
+        labels = np.broadcast_to(label, len(z)).copy()
+        unknown = labels[(labels < 0) | (labels >= self.n_classes)]
+        if len(unknown):
             known = f"classes 0 to {self.n_classes - 1}" if self.n_classes else "no classes"
-            raise UsageError(f"Class {label} cannot be decoded: the model knows {known}; leave the class out.")
-        return self._decode(z, np.full(len(z), label), draw_seed=draw_seed)
+            raise UsageError(f"Class {unknown[0]} cannot be decoded: the model knows {known}; leave the class out.")
+        return self._decode(z, labels, draw_seed=draw_seed)
 
     @torch.no_grad()
     def prior_codes(self, n: int, *, seed: int = 0) -> Array:
@@ -123,6 +130,17 @@ class ModelReader:
         """Return q(y|x) of images by index, (n, n_classes), of a model that knows classes."""
         parts = [self._class_logits(part, seed).softmax(-1) for part in _chunks(indices, _ENCODE_CHUNK)]
         return _joined(parts)
+
+    @torch.no_grad()
+    def styles(self, indices: Indices, *, seed: int = 0) -> Array:
+        """Return the mean style of images by index, (n, style_dim), of a model that knows classes."""
+        return self._of_classes.styles(self.pixels.take_seeded(indices, seed)).cpu().numpy()
+
+    @torch.no_grad()
+    def style_codes(self, styles: Array, labels: Indices) -> Array:
+        """Return the codes (n, latent_dim) that styles (n, style_dim) have under classes (n,)."""
+        z, y = torch.tensor(styles), torch.tensor(labels)
+        return self._of_classes.style_codes(z.to(self.pixels.device), y.to(self.pixels.device)).cpu().numpy()
 
     @torch.no_grad()
     def codes(self, indices: Indices) -> CodesArrays:
@@ -208,7 +226,11 @@ class ModelReader:
         return posterior, image_terms(self.model, x, noise, posterior=posterior)
 
     def _class_logits(self, indices: Indices, seed: int) -> Tensor:
-        return cast(M2 | StackedM2, self.model).class_logits(self.pixels.take_seeded(indices, seed))
+        return self._of_classes.class_logits(self.pixels.take_seeded(indices, seed))
+
+    @property
+    def _of_classes(self) -> M2 | StackedM2:
+        return cast(M2 | StackedM2, self.model)
 
     @torch.no_grad()
     def _decode(self, z: Array, labels: Indices | None, *, draw_seed: int | None) -> Array:

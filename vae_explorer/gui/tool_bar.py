@@ -1,8 +1,6 @@
-"""The tool bar: act (train, pause, step, stop, reset), steer (beta, learning rate), read (the bound and its terms)."""
+"""The tool bar: act (train, pause, step, stop, reset), steer (beta, free bits, rate), read (the bound and its terms)."""
 
 from __future__ import annotations
-
-from typing import Literal
 
 from PySide6.QtCore import QEvent, QSize, Qt, Slot
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
@@ -12,13 +10,14 @@ from vae_explorer.config import field_spec
 from vae_explorer.engine.messages import EngineState, Inspected, RunOpened, RunStatus
 from vae_explorer.gui.actions import WindowActions
 from vae_explorer.gui.controller import ModelController
+from vae_explorer.gui.cures import obstacle
 from vae_explorer.gui.icons import IconName, make_icon
 from vae_explorer.gui.panels.posterior_feed import PosteriorFeed
 from vae_explorer.gui.theme import GRID_PX, current_theme, use_tabular_digits
 from vae_explorer.gui.widgets.curve_text import duration_text
 from vae_explorer.gui.widgets.figure import Figure
 from vae_explorer.gui.widgets.number_field import NumberField
-from vae_explorer.runs.records import LogRecord, MetricRecord
+from vae_explorer.runs.records import LiveName, LogRecord, MetricRecord
 
 ICON_NAMES: tuple[IconName, ...] = ("train", "pause", "step", "stop", "reset")
 
@@ -35,8 +34,9 @@ class RunToolBar(QToolBar):
         self.setIconSize(QSize(2 * GRID_PX, 2 * GRID_PX))
         self._add_buttons()
         self.addSeparator()
-        self._beta = self._add_live("objective.beta", self.tr("beta"), step=0.1, factor=None)
-        self._rate = self._add_live("train.learning_rate", self.tr("lr"), step=0.0, factor=1.25)
+        self._beta = self._add_live("objective.beta", "beta", name=self.tr("beta"), step=0.1)
+        self._free_bits = self._add_live("objective.free_bits", "free_bits", name=self.tr("free bits"), step=0.05)
+        self._rate = self._add_live("train.learning_rate", "learning_rate", name=self.tr("lr"), factor=1.25)
         self.addSeparator()
         self._figures = {
             "elbo": self._add_figure("elbo", self.tr("ELBO"), self.tr(
@@ -74,7 +74,9 @@ class RunToolBar(QToolBar):
             if name == "train" and isinstance(button, QToolButton):
                 button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
 
-    def _add_live(self, key: str, name: str, *, step: float, factor: float | None) -> NumberField:
+    def _add_live(
+        self, key: str, live_name: LiveName, *, name: str, step: float = 0.0, factor: float | None = None
+    ) -> NumberField:
         spec = field_spec(key)
         label = QLabel(name)
         label.setContentsMargins(GRID_PX // 2, 0, GRID_PX // 2, 0)
@@ -84,9 +86,8 @@ class RunToolBar(QToolBar):
         field.setObjectName(f"live_{spec.name}")
         field.setAccessibleName(spec.label)
         field.set_help(self.tr("{help} Applies to the next update; arrow keys step.").format(help=spec.help))
-        field.setFixedWidth(field.fontMetrics().horizontalAdvance("0.00000125") + GRID_PX)
+        field.setFixedWidth(field.fontMetrics().horizontalAdvance("0.000125") + GRID_PX)
         label.setBuddy(field)
-        live_name: Literal["beta", "learning_rate"] = "beta" if key == "objective.beta" else "learning_rate"
         field.value_changed.connect(lambda value: self._controller.set_live(live_name, value))
         self.addWidget(label)
         self.addWidget(field)
@@ -118,6 +119,7 @@ class RunToolBar(QToolBar):
     @Slot(object)
     def _on_status(self, status: RunStatus) -> None:
         self._beta.set_value(status.beta)
+        self._free_bits.set_value(status.free_bits)
         self._rate.set_value(status.learning_rate)
         self._state.setText(state_text(status))
         self._state.setToolTip(self._state.text())
@@ -157,7 +159,8 @@ class RunToolBar(QToolBar):
         self._actions["save"].setEnabled(can_work and status is not None and not status.is_saved)
         is_live = can_work and opened is not None and not opened.is_read_only
         self._rate.setEnabled(is_live)
-        self._beta.setEnabled(is_live and opened is not None and opened.config.model.kind == "vae")
+        self._beta.setEnabled(is_live and not obstacle("beta", opened, status))
+        self._free_bits.setEnabled(is_live and not obstacle("free_bits", opened, status))
 
     def _restyle(self) -> None:
         theme = current_theme()

@@ -1,4 +1,4 @@
-"""The tool bar: act (train, pause, step, stop, reset), steer (beta, free bits, rate), read (the bound and its terms)."""
+"""The tool bar: act (train, pause, step, stop, reset), steer (beta, free bits, rate), read (the bound, its terms)."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ import torch
 from vae_explorer.data.image_data import ImageData
 from vae_explorer.engine import messages as m
 from vae_explorer.engine.asking import Questions
+from vae_explorer.engine.companion import Companion, companion_config
 from vae_explorer.engine.failures import failed
 from vae_explorer.engine.jobs import JobQueue
 from vae_explorer.engine.mailbox import Mailbox, is_small
@@ -35,7 +36,7 @@ from vae_explorer.training.session import TrainingSession
 log = logging.getLogger(__name__)
 
 NO_MODEL = "There is no model to do that with; open a run or make a new one first."
-
+NO_COMPANION = "No autoencoder is trained beside this run; let one be trained first."
 
 CLOSING_S = {True: 1.0, False: 20.0}
 """How long leaving a run waits for the view that the next window shows first: while somebody looks on, and else."""
@@ -52,7 +53,10 @@ class _Open:
     @property
     def is_working(self) -> bool:
         """Whether a turn would find something to do."""
-        return self.run.is_running or self.views.has_work(is_running=False) or self.showcase.has_work
+        run = self.run
+        has_companion_work = run.companion is not None and run.companion.has_work(run.session.step)
+        has_views = self.views.has_work(is_running=False) or self.showcase.has_work
+        return run.is_running or has_views or has_companion_work
 
 
 class EngineLoop:
@@ -132,6 +136,8 @@ class EngineLoop:
         for request in requests:
             if self._open is None or self._has_failed:
                 self._serve_without_model(request)
+            elif isinstance(request, m.Decode | m.Encode) and request.of == "companion":
+                self._serve_companion(request, self._open.run)
             elif is_small(request):
                 run = self._open.run
                 self._outbox.put(answer(request, run.session, run.data))
@@ -144,6 +150,14 @@ class EngineLoop:
             self._free_questions.ask(request)
         else:
             self._outbox.put(m.RequestFailed(request.channel, request.id, NO_MODEL))
+
+    def _serve_companion(self, request: m.Decode | m.Encode, run: RunControl) -> None:
+        if run.companion is None:
+            self._outbox.put(m.RequestFailed(request.channel, request.id, NO_COMPANION))
+        elif is_small(request):
+            self._outbox.put(answer(request, run.companion.model, run.data))
+        else:
+            run.companion.ask(request)
 
     def _take_jobs(self, jobs: tuple[m.Job | m.CancelJob, ...]) -> None:
         for job in jobs:
@@ -168,10 +182,22 @@ class EngineLoop:
             before_s = self._clock()
             run.train_slice()
             views.earn(self._clock() - before_s)
+        self._work_companion(run)
         self._keep_reader(run, views)
         views.work(is_running=run.is_running, slice_s=math.inf if self._reader.is_on else SLICE_S)
         showcase.work()
         run.tend()
+
+    def _work_companion(self, run: RunControl) -> None:
+        """A slice of the autoencoder beside the run; whatever goes wrong with it ends it alone."""
+        if run.companion is None:
+            return
+        try:
+            run.companion.work(run.session.step, is_running=run.is_running)
+        except Exception as error:
+            log.exception("the autoencoder beside the run failed")
+            self._outbox.put(failed(error, m.SetCompanion.__name__))
+            run.set_companion(None)
 
     def _keep_reader(self, run: RunControl, views: LiveViews) -> None:
         """Where a step takes long, let the reader answer, from a copy that is refreshed between steps."""
@@ -217,12 +243,23 @@ class EngineLoop:
                 run.pause()
             case m.StepOnce():
                 run.step_once()
+            case m.StepPart():
+                run.step_part(command.part, command.steps)
             case m.Stop():
                 run.stop()
             case m.SetLive():
                 run.set_live(command.name, command.value)
+            case m.SetCompanion():
+                self._set_companion(run, command.is_on)
             case m.Save():
                 run.save()
+
+    def _set_companion(self, run: RunControl, is_on: bool, /) -> None:
+        if not is_on:
+            run.set_companion(None)
+        elif run.companion is None:
+            session = self._sessions.new(companion_config(run.session.config), run.data, device=self._device)
+            run.set_companion(Companion(session, run.data, self._outbox, clock=self._clock))
 
     def _new_run(self, command: m.NewRun) -> None:
         session = self._sessions.new(command.config, command.data, device=self._device)

@@ -373,6 +373,8 @@ class Encoded:
     reconstructions: Array
     class_probabilities: Array | None = None
     """M2: q(y|x), (n, n_classes). Its loc and scale are those of q(z|x, y) at the most probable class."""
+    kl_mc_se: Array | None = None
+    """Standard error of the kl by its draws, (n,), None where the kl is exact."""
 
 
 @dataclass(frozen=True)
@@ -396,8 +398,9 @@ class Inspected:
     """Answer to Inspect: the true posterior of one image, by quadrature; nats.
 
     log_density: float32 (rows, cols), log p(z|x) on the cells of `extent` (x_low, x_high, y_low, y_high: the outer
-    edges), row 0 at y_low; for latent_dim 1 a single row. energy: -log p(x, z) at the cells' middles. error: change at double resolution
-    plus the mass at the box's edge. gap = log_px - elbo, two independent integrals. loc, scale: of q(z|x).
+    edges), row 0 at y_low; for latent_dim 1 a single row. energy: -log p(x, z) at the cells' middles. error: change at
+    double resolution plus the mass at the box's edge. gap = log_px - elbo, two independent integrals. loc, scale: of
+    q(z|x).
     """
 
     channel: str

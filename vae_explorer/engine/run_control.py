@@ -6,13 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from vae_explorer.data.image_data import ImageData
+from vae_explorer.engine.companion import Companion
 from vae_explorer.engine.failures import failed
 from vae_explorer.engine.fence import SliceFence
-from vae_explorer.engine.messages import EngineState, Notice, RecordsAdded, RunOpened, RunStatus
+from vae_explorer.engine.messages import EngineState, Notice, Part, RecordsAdded, RunOpened, RunStatus
 from vae_explorer.engine.outbox import Outbox
 from vae_explorer.engine.pacing import SLICE_S, Clock, SpeedMeter, StepClock
 from vae_explorer.engine.run_keeper import RunKeeper
-from vae_explorer.errors import DivergedError, VaeExplorerError
+from vae_explorer.errors import DivergedError, UsageError, VaeExplorerError
 from vae_explorer.runs.folder import RunFolder
 from vae_explorer.runs.records import LiveName
 from vae_explorer.training.session import Advance, TrainingSession
@@ -24,6 +25,7 @@ class RunControl:
     """One open run: its session, its folder and its state. All in the engine thread.
 
     state: what it is doing. until_step: where training ends by itself. step_clock: how long units of training take.
+    companion: the autoencoder that is trained along, or None.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class RunControl:
         self.keeper = RunKeeper(session, data, path, on_written=on_written, source=source)
         self.step_clock = StepClock()
         self.until_step = session.target_step
+        self.companion: Companion | None = None
         self._outbox, self._clock = outbox, clock
         self._source = source
         self._speed = SpeedMeter(clock=clock)
@@ -49,6 +52,7 @@ class RunControl:
         self._is_single_step = self._is_stopping = False
         self._status_s = self._save_s = clock()
         self._was_saved = True
+        self._told_companion_step: int | None = None
         self.state = EngineState.READY
         if session.step > 0:
             self.state = EngineState.FINISHED if session.step >= session.target_step else EngineState.PAUSED
@@ -69,6 +73,7 @@ class RunControl:
                 is_read_only=source is not None and source.is_read_only,
                 records=() if source is None else tuple(source.iter_records(up_to_step=session.step)),
                 n_parameters=session.n_parameters,
+                labelled=session.labelled,
                 notes=session.notes,
             )
         )
@@ -89,6 +94,19 @@ class RunControl:
         self._begin()
         self.until_step, self._is_single_step = first + 1, True
 
+    def step_part(self, part: Part, steps: int) -> None:
+        """Do `steps` updates of one part's weights alone, then be paused; asked again before that, so many more.
+
+        UsageError where there are no two parts."""
+        if self.session.config.model.kind == "autoencoder":
+            raise UsageError("An autoencoder has no q and no bound, so no part of it to update alone; press Step.")
+        if steps < 1:
+            raise UsageError(f"{steps} updates of the {part} cannot be done; expected at least 1.")
+        is_under_way = self.is_running and self._is_single_step and self.session.part == part
+        first = self.until_step if is_under_way else self.session.step
+        self._begin(part)
+        self.until_step, self._is_single_step = first + steps, True
+
     def pause(self) -> None:
         """Stand still and save."""
         if self.is_running:
@@ -103,7 +121,16 @@ class RunControl:
     def set_live(self, name: LiveName, value: float) -> None:
         """Change a live value before the next update; its mark goes into the log. UsageError when out of range."""
         self.session.set_live(name, value)
+        if self.companion is not None:
+            self.companion.set_learning_rate(self.session.learning_rate)
         self._take_records()
+        self.publish_status()
+
+    def set_companion(self, companion: Companion | None) -> None:
+        """Have an autoencoder trained along from now on, or none."""
+        self.companion = companion
+        if companion is not None:
+            companion.set_learning_rate(self.session.learning_rate)
         self.publish_status()
 
     def save(self) -> None:
@@ -154,8 +181,10 @@ class RunControl:
         """Tell what the writer thread has done and, a few times a second, how far it is."""
         for error in self.keeper.collect():
             self._outbox.put(failed(error, "saving"))
-        is_due = self.is_running and self._clock() - self._status_s >= STATUS_EVERY_S
-        if is_due or self.keeper.is_saved != self._was_saved:
+        has_moved = self.is_running or self._companion_step != self._told_companion_step
+        is_due = has_moved and self._clock() - self._status_s >= STATUS_EVERY_S
+        has_caught_up = has_moved and self._companion_step == self.session.step and not self.is_running
+        if is_due or has_caught_up or self.keeper.is_saved != self._was_saved:
             self.publish_status()
 
     def publish_status(self) -> None:
@@ -163,6 +192,7 @@ class RunControl:
         session = self.session
         speed = self._speed.steps_per_s if self.is_running else 0.0
         self._status_s, self._was_saved = self._clock(), self.keeper.is_saved
+        self._told_companion_step = self._companion_step
         self._outbox.put(
             RunStatus(
                 state=self.state,
@@ -179,17 +209,24 @@ class RunControl:
                 scale=session.scale,
                 is_scale_at_floor=session.is_scale_at_floor,
                 time_s=session.time_s,
+                free_bits=session.free_bits,
+                companion_step=self._companion_step,
             )
         )
 
+    @property
+    def _companion_step(self) -> int | None:
+        return None if self.companion is None else self.companion.step
+
     # ---- inside ---------------------------------------------------------------------------------------------------
 
-    def _begin(self) -> None:
+    def _begin(self, part: Part | None = None) -> None:
         """Be running; the folder is made, forked or locked first. RunError, UsageError: then nothing has changed."""
         made_new = self.keeper.prepare()
         if made_new and self._source is not None:
             self._outbox.put(Notice(f"{self._source.name} is read-only; training goes on in {self.keeper.path}."))
         self._is_single_step = self._is_stopping = False
+        self.session.set_part(part)
         if not self.is_running:
             self.state = EngineState.RUNNING
             self._speed.restart()
@@ -218,6 +255,7 @@ class RunControl:
     def _come_to_rest(self, state: EngineState, *, saves: bool = True) -> None:
         self.state = state
         self._is_single_step = self._is_stopping = False
+        self.session.set_part(None)
         self._take_records()
         if saves:
             self._save()

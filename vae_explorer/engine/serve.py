@@ -38,7 +38,9 @@ class Looker(Protocol):
     def step(self) -> int:
         """Step of the weights."""
 
-    def decode(self, z: NDArray[np.float32], *, draw_seed: int | None = None) -> NDArray[np.float32]:
+    def decode(
+        self, z: NDArray[np.float32], *, draw_seed: int | None = None, label: int | None = None
+    ) -> NDArray[np.float32]:
         """Return pictures (n, C, H, W) of codes (n, latent_dim)."""
 
     def encode(self, indices: NDArray[np.int64], *, draw_seed: int | None = None) -> Any:
@@ -80,13 +82,16 @@ def _decode(request: Decode, model: Any, latent_dim: int) -> Slices[Answer]:
     parts = []
     for number, start in enumerate(range(0, len(z), SMALL_BATCH)):
         part = z[start : start + SMALL_BATCH]
-        parts.append(model.decode(part, draw_seed=_seed_of_part(request.draw_seed, number)))
+        parts.append(model.decode(part, draw_seed=_seed_of_part(request.draw_seed, number), label=request.label))
         yield min((start + SMALL_BATCH) / len(z), 1.0)
     images = np.concatenate(parts) if parts else model.decode(z)
     return Decoded(request.channel, request.id, model.step, read_only(z), read_only(images))
 
 
-_ENCODED = ("loc", "scale", "kl_per_dim", "elbo", "kl", "distortion", "elbo_mc_se", "reconstructions")
+_ENCODED = (
+    "loc", "scale", "kl_per_dim", "elbo", "kl", "distortion", "elbo_mc_se", "reconstructions", "class_probabilities",
+    "kl_mc_se",
+)  # fmt: skip
 
 
 def _encode(request: Encode, model: Looker, n_images: int) -> Slices[Answer]:

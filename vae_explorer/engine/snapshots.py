@@ -67,6 +67,8 @@ def snapshot_slices(
         name: read_only(np.concatenate([getattr(part, name) for part in parts]))
         for name in ("loc", "scale", "elbo", "kl", "distortion")
     }
+    if parts[0].predicted is not None:
+        joined["predicted"] = read_only(np.concatenate([part.predicted for part in parts]))
     return CodesSnapshot(
         model.step,
         read_only(np.array(indices)),

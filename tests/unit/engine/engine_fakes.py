@@ -21,7 +21,7 @@ class FakeModel:
         self.first = self.second = float(step)
         self.model = SimpleNamespace(named_parameters=lambda: [])
 
-    def decode(self, z: Any, *, draw_seed: int | None = None) -> Any:
+    def decode(self, z: Any, *, draw_seed: int | None = None, label: int | None = None) -> Any:
         images = np.zeros((len(z), 1, 8, 8), dtype=np.float32)
         images[:, 0, 0, 0], images[:, 0, 0, 1] = self.first, self.second
         return images
@@ -31,7 +31,13 @@ class FakeModel:
         zeros = np.zeros(n, dtype=np.float32)
         codes = np.zeros((n, 2), dtype=np.float32)
         return SimpleNamespace(
-            loc=codes, scale=codes, elbo=zeros, kl=zeros, distortion=zeros, kl_per_dim=np.zeros(2, dtype=np.float32)
+            loc=codes,
+            scale=codes,
+            elbo=zeros,
+            kl=zeros,
+            distortion=zeros,
+            kl_per_dim=np.zeros(2, dtype=np.float32),
+            predicted=None,
         )
 
 
@@ -45,6 +51,7 @@ class FakeSession(FakeModel):
         self.target_step, self.n_parameters, self.device = 100_000, 2, "cpu"
         self.learning_rate, self.beta, self.time_s, self.epoch = 1e-3, 1.0, 0.0, 0.0
         self.scale, self.is_scale_at_floor, self.notes, self.run_name = None, False, (), None
+        self.free_bits, self.labelled, self.part = 0.0, None, None
         self.is_evaluating = self.has_better = False
         self.hold_at: int | None = None
         self.is_held, self.go_on = threading.Event(), threading.Event()
@@ -62,14 +69,19 @@ class FakeSession(FakeModel):
         self.step += 1
         return Advance.STEP
 
-    def decode(self, z: Any, *, draw_seed: int | None = None) -> Any:
+    def decode(self, z: Any, *, draw_seed: int | None = None, label: int | None = None) -> Any:
         self.on_decode()
-        return super().decode(z, draw_seed=draw_seed)
+        return super().decode(z, draw_seed=draw_seed, label=label)
 
     def set_live(self, name: Any, value: float) -> MarkRecord:
         mark = MarkRecord(step=self.step, time_s=0.0, name=name, value=value)
         self._records.append(mark)
+        if name == "learning_rate":
+            self.learning_rate = value
         return mark
+
+    def set_part(self, part: Any) -> None:
+        self.part = part
 
     def take_records(self) -> list[LogRecord]:
         records, self._records = self._records, []

@@ -91,7 +91,7 @@ def test_the_reader_works_on_one_thread_and_leaves_the_others_to_the_training() 
     mailbox, answered = Mailbox(), threading.Event()
     counts: list[int] = []
 
-    def decode(z: np.ndarray, *, draw_seed: int | None) -> np.ndarray:
+    def decode(z: np.ndarray, *, draw_seed: int | None, label: int | None) -> np.ndarray:
         counts.append(torch.get_num_threads())
         return np.zeros((len(z), 1, 8, 8), np.float32)
 

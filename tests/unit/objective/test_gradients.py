@@ -1,10 +1,10 @@
-"""Gradients that are not the loss's own: in the mean they are that of the loss, and theta's is the same draw by draw."""
+"""Gradients that are not the loss's own: in the mean they are the loss's, and theta's is the same draw by draw."""
 
 import pytest
 import torch
 from objective_makers import config_of, images, means_of, model_of, noise_of
 
-N_IMAGES, REPEATS, GROUPS = 3, 400, 40
+N_IMAGES, REPEATS, GROUPS = 3, 500, 24
 
 CASES = {
     "score function, analytic KL": ({"gradient": "score_function"}, {}),

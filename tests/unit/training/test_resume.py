@@ -5,7 +5,9 @@ import pytest
 import torch
 from test_session import images_of, train, weights
 
+from vae_explorer.data.catalog import open_data
 from vae_explorer.errors import RunError, UsageError
+from vae_explorer.resource_files import demo_run_dir
 from vae_explorer.runs.folder import RunFolder
 from vae_explorer.training.checkpoint import open_frozen
 from vae_explorer.training.devices import resolve_device
@@ -17,7 +19,27 @@ KINDS = {
     "learnt scale": {"model.likelihood": "gaussian", "model.variance": "learnt"},
     "autoencoder": {"model.kind": "autoencoder"},
     "conv": {"model.network": "conv", "model.channels": [3]},
-}
+    "warm-up, rate steps": {
+        "objective.warmup": "cyclic", "objective.warmup_steps": 11, "train.lr_schedule": "1: 0.5",
+        "objective.free_bits": 0.1,
+    },
+    "adagrad": {"train.optimizer": "adagrad"},
+    "rmsprop": {"train.optimizer": "rmsprop"},
+    "importance weighted": {"objective.bound": "iwae", "objective.samples": 3, "objective.gradient": "dreg"},
+    "score function": {"objective.kl": "monte_carlo", "objective.gradient": "score_function"},
+    "mixture": {"model.prior": "mixture", "model.components": 3, "objective.mmd_weight": 2.0},
+    "vampprior": {"model.prior": "vampprior", "model.components": 5},
+    "all beside": {
+        "objective.similarity": "renyi", "objective.tc_weight": 1.0, "objective.mmd_weight": 1.0,
+        "objective.weight_prior": 1.0, "objective.samples": 2,
+    },
+    "scale a pixel": {"model.likelihood": "gaussian", "model.variance": "per_pixel"},
+    "m2": {"model.kind": "m2", "data.labels_per_class": 10, "train.labelled_batch": 16},
+    "m1m2": {
+        "model.kind": "m1m2", "data.labels_per_class": 10, "train.labelled_batch": 16, "train.pretrain_steps": 20,
+        "model.style_dim": 3,
+    },
+}  # fmt: skip
 
 
 def make_run(path, session):
@@ -68,6 +90,9 @@ def test_live_changes_survive_a_restart(tiny_config, digits_data, tmp_path):
         train(session, 8)
         session.set_live("learning_rate", 0.02)
         session.set_live("beta", 0.3)
+        session.set_live("free_bits", 0.2)
+        session.set_live("warmup", 12)
+        session.set_part("encoder")
         train(session, 5)
         return session
 
@@ -76,10 +101,38 @@ def test_live_changes_survive_a_restart(tiny_config, digits_data, tmp_path):
     run = make_run(tmp_path / "run", first)
     save(first, run)
     second = TrainingSession.resume(run, digits_data)
-    assert (second.learning_rate, second.beta) == (0.02, 0.3)
-    train(whole, 13)
-    train(second, 13)
+    assert (second.learning_rate, second.beta, second.free_bits, second.part) == (0.02, 0.3, 0.2, "encoder")
+    for session in (whole, second):
+        train(session, 3)
+        session.set_part(None)
+    assert without_time(train(second, 10)) == without_time(train(whole, 10))
     np.testing.assert_array_equal(weights(second), weights(whole))
+
+
+def test_a_state_from_before_there_were_schedules_goes_on(tiny_config, digits_data):
+    """Checkpoints of the first version lack the newer live values: they are those of the configuration."""
+    config = tiny_config.with_values({"objective.free_bits": 0.5})
+    first = TrainingSession.new(config, digits_data)
+    train(first, 5)
+    arrays, meta = first.state()
+    newer = {"free_bits", "warmup_start", "warmup_steps", "part"}
+    assert newer <= meta.keys()
+    second = TrainingSession.new(config, digits_data)
+    second.load(arrays, {name: value for name, value in meta.items() if name not in newer})
+    assert (second.free_bits, second.part) == (0.5, None)
+    for session in (first, second):
+        train(session, 5)
+    np.testing.assert_array_equal(weights(second), weights(first))
+
+
+def test_the_bundled_run_of_an_earlier_version_opens_and_goes_on():
+    run = RunFolder.open(demo_run_dir())
+    data = open_data(run.config.data)
+    session = TrainingSession.resume(run, data)
+    frozen, z = open_frozen(run, data), np.ones((2, 2), dtype=np.float32)
+    np.testing.assert_array_equal(frozen.decode(z), session.decode(z))
+    train(session, 2)
+    assert session.step == frozen.step + 2
 
 
 def test_a_checkpoint_in_the_middle_of_an_evaluation_does_it_again(tiny_config, digits_data, tmp_path):

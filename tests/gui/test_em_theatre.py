@@ -18,7 +18,7 @@ from vae_explorer.gui.panels.em_theatre import EmTheatrePanel
 from vae_explorer.gui.theme import current_theme
 from vae_explorer.gui.widgets.em_history import EmHistory
 from vae_explorer.gui.widgets.em_points import MOST_POINTS, code_points
-from vae_explorer.gui.widgets.theatre_map import blended
+from vae_explorer.gui.widgets.theatre_map import OPACITY, blended
 from vae_explorer.latent.em import start
 from vae_explorer.runs.records import MarkRecord
 
@@ -261,8 +261,8 @@ def test_points_are_painted_in_their_colours(panel, open_fake_run):
     ground = QColor(current_theme().surface)
     for component in panel.mixture._stage.map.components.components:
         colour = QColor(component.colour)
-        # drawn at nine tenths over the ground
-        wanted = [round(0.9 * a + 0.1 * b) for a, b in zip(colour.getRgb()[:3], ground.getRgb()[:3], strict=True)]
+        over = [(OPACITY, shade) for shade in colour.getRgb()[:3]]
+        wanted = [round(a * b + (1 - a) * c) for (a, b), c in zip(over, ground.getRgb()[:3], strict=True)]
         assert any(np.abs(np.array(QColor(name).getRgb()[:3]) - wanted).max() <= 3 for name in seen)
 
 
@@ -308,13 +308,13 @@ def test_the_two_parts_are_updated_by_hand_and_their_steps_are_told_apart(panel,
     assert climbs[2].bound == pytest.approx(-18.0)
 
 
-def test_a_snapshot_of_all_images_replaces_that_of_a_sample(panel, open_fake_run):
+def test_only_snapshots_of_all_images_are_steps_of_the_bound(panel, open_fake_run):
     controller = open_fake_run(step=100)
-    for value, is_complete in ((-30.0, False), (-31.0, True), (-50.0, False)):
-        codes = make_codes(step=200)
+    for step, value, is_complete in ((200, -30.0, False), (200, -31.0, True), (210, -50.0, False)):
+        codes = make_codes(step=step)
         elbo = np.full(len(codes.loc), value, np.float32)
         panel.lazy._steps.add_codes(replace(codes, elbo=elbo, is_complete=is_complete))
-    assert panel.lazy._steps.climbs[-1].bound == -31.0
+    assert [(step.x, step.bound) for step in panel.lazy._steps.climbs][1:] == [(200.0, -31.0)]
     controller.handle(make_codes(step=150))  # the training went back to other weights
     assert [step.x for step in panel.lazy._steps.climbs] == [100.0, 150.0]
 
@@ -329,6 +329,28 @@ def test_parts_are_not_stepped_while_it_trains_nor_of_an_autoencoder(panel, open
     open_fake_run(kind="autoencoder")
     assert not button(panel, "lazy_decoder").isEnabled()
     assert "autoencoder has no q" in told(panel, "lazy_told")
+
+
+def test_with_the_real_engine_em_climbs_and_both_parts_of_the_vae_are_updated(engine_window, qtbot):
+    window, controller = engine_window.window, engine_window.controller
+    engine_window.open()
+    qtbot.waitUntil(lambda: controller.codes is not None and controller.codes.is_complete, timeout=30_000)
+    window.docks.by_name["em"].raise_()
+    panel = window.docks.panels.em
+    qtbot.waitUntil(panel.isVisible)
+    for name in ("start", "e", "m", "e"):
+        button(panel, f"em_{name}").click()
+        qtbot.waitUntil(lambda: panel.mixture._asked is None, timeout=30_000)
+    likelihoods = [climb.log_likelihood for climb in panel.mixture._stage.plot.climbs]
+    assert len(likelihoods) == 4
+    assert likelihoods == sorted(likelihoods)
+    panel.set_mode("vae")
+    for part in ("encoder", "decoder"):
+        before = controller.status.step
+        button(panel, f"lazy_{part}").click()
+        qtbot.waitUntil(lambda at=before: panel.lazy._steps.climbs[-1].x == at + 25, timeout=30_000)
+        qtbot.waitUntil(button(panel, f"lazy_{part}").isEnabled, timeout=30_000)
+    assert [climb.kind for climb in panel.lazy._stage.plot.climbs[-2:]] == ["encoder", "decoder"]
 
 
 def test_nothing_is_cut_off_in_the_room_of_the_foot(panel, open_fake_run, qtbot):

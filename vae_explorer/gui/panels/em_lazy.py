@@ -142,7 +142,7 @@ class LazyPage(QWidget):
             self._stage.map.frame_points(self._points.flat)
             self._stage.map.set_points(self._points.flat, self._colours(codes, self._points))
         self._stage.plot.set_climbs(self._steps.climbs if self._has_bound else ())
-        self._show_words(codes)
+        self._show_words()
         self._show_buttons()
 
     def _colours(self, codes: CodesSnapshot, points: EmPoints) -> Colours:
@@ -153,7 +153,7 @@ class LazyPage(QWidget):
         places = np.where(labels < 0, len(theme.classes), labels % len(theme.classes))
         return blended(np.eye(len(names), dtype=np.float32)[places], names)
 
-    def _show_words(self, codes: CodesSnapshot | None) -> None:
+    def _show_words(self) -> None:
         climbs, theme = self._steps.climbs, current_theme()
         if self._controller.opened is None:
             self._stage.tell(self.tr("Open a run or press Train: the two steps of its training are done here by hand."))
@@ -178,8 +178,9 @@ class LazyPage(QWidget):
             ("all", self.tr("of both")),
         )
         keys = [f"<span style='color: {step_colour(kind, theme)}'>━ {word}</span>" for kind, word in kinds]
-        n = "" if codes is None else self.tr("mean over {n} images, one draw each").format(n=f"{len(codes.indices):,}")
-        self._stage.tell_of(" · ".join((*keys, n)))
+        if climbs:
+            keys.append(self.tr("mean over {n} images, one draw each").format(n=f"{self._steps.n_images:,}"))
+        self._stage.tell_of(" · ".join(keys))
 
     def _show_buttons(self) -> None:
         status = self._controller.status

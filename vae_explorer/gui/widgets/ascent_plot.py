@@ -13,6 +13,7 @@ from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QWidget
 
 from vae_explorer.gui.theme import Theme, current_theme
+from vae_explorer.gui.widgets.curve_plot import PlaceAxis
 from vae_explorer.gui.widgets.plot_style import apply_plot_theme, line_pen, prepare_plot, set_axis_label, translucent
 
 StepKind = Literal["encoder", "decoder", "all"]
@@ -40,7 +41,7 @@ class AscentPlot(pg.PlotWidget):
     """Either a log-likelihood with its bound below and the gap between them, or a bound whose steps are coloured."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent, enableMenu=False)
+        super().__init__(parent, enableMenu=False, axisItems={"bottom": PlaceAxis()})
         item = self.getPlotItem()
         prepare_plot(item)
         item.getViewBox().setMouseEnabled(x=False, y=False)
@@ -95,7 +96,9 @@ class AscentPlot(pg.PlotWidget):
             curve.setData(*self._segments("" if has_likelihood else kind), connect="pairs")
         self._draw_dots(x, bounds, has_likelihood=has_likelihood)
         if self._climbs:
-            self.getPlotItem().getViewBox().autoRange(padding=0.06)
+            box = self.getPlotItem().getViewBox()
+            box.autoRange(padding=0.06)
+            box.setXRange(x[0], max(x[-1], x[0] + 2.0), padding=0.06)
         for side in ("left", "bottom"):
             self.getPlotItem().getAxis(side).setStyle(showValues=bool(self._climbs))
 

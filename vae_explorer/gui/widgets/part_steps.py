@@ -20,7 +20,9 @@ class PartSteps:
 
     def __init__(self) -> None:
         self._marks: list[MarkRecord] = []
-        self._bounds: dict[int, tuple[float, bool]] = {}
+        self._bounds: dict[int, float] = {}
+        self.n_images = 0
+        """Images of the newest snapshot that was taken."""
 
     def add_records(self, records: Iterable[LogRecord]) -> None:
         """Take the marks of parts among records of the log."""
@@ -28,23 +30,24 @@ class PartSteps:
         self._marks = [*self._marks, *marks][-2 * MOST_STEPS :]
 
     def add_codes(self, codes: CodesSnapshot) -> None:
-        """Take the bound of a snapshot; one of all images replaces one of a sample, not the other way about.
+        """Take the bound of a snapshot of all images, which is there once it stands still.
 
-        Steps past it are those of weights that are no more.
+        Those of a sample are left out: their draws differ by more than a step wins. Steps past the snapshot's are those
+        of weights that are no more.
         """
         finite = codes.elbo[np.isfinite(codes.elbo)]
-        known = self._bounds.get(codes.step)
-        if not len(finite) or (known is not None and known[1] and not codes.is_complete):
+        if not codes.is_complete or not len(finite):
             return
         self._bounds = {step: bound for step, bound in self._bounds.items() if step < codes.step}
-        self._bounds[codes.step] = (float(finite.mean(dtype=np.float64)), codes.is_complete)
-        while len(self._bounds) > MOST_STEPS:
+        self._bounds[codes.step] = float(finite.mean(dtype=np.float64))
+        self.n_images = len(finite)
+        if len(self._bounds) > MOST_STEPS:
             self._bounds.pop(next(iter(self._bounds)))
 
     @property
     def climbs(self) -> tuple[Climb, ...]:
         """The steps, oldest first."""
-        return tuple(Climb(float(step), bound, kind=self._kind(step)) for step, (bound, _) in self._bounds.items())
+        return tuple(Climb(float(step), bound, kind=self._kind(step)) for step, bound in self._bounds.items())
 
     def _kind(self, step: int) -> StepKind:
         """Whose updates led to a step: a mark at s tells of the updates after s."""

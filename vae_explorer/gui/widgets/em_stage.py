@@ -19,6 +19,8 @@ class EmStage(QWidget):
         self.map, self.plot = TheatreMap(), AscentPlot()
         self.map.setObjectName(f"{name}_map")
         self.plot.setObjectName(f"{name}_plot")
+        self.map.setAccessibleName(self.tr("points and Gaussians; the lines below say what they do"))
+        self.plot.setAccessibleName(self.tr("curve of the bound; the lines below say its newest value"))
         self._told, self._of = QLabel(), QLabel()
         for label, part in ((self._told, "told"), (self._of, "of")):
             label.setObjectName(f"{name}_{part}")

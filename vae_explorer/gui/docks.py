@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 from vae_explorer.gui.controller import ModelController
 from vae_explorer.gui.panels.bound import BoundPanel
+from vae_explorer.gui.panels.collapse import CollapsePanel
 from vae_explorer.gui.panels.curves import CurvesPanel
 from vae_explorer.gui.panels.em_theatre import EmTheatrePanel
 from vae_explorer.gui.panels.formula import FormulaPanel
@@ -27,7 +28,7 @@ SIDE_SHARE = {"run": 0.22, "here": 0.21}
 FOOT_SHARE = 0.31
 """Height of the docks at the foot, of the window's."""
 CURVES_SHARE = 0.45
-FOOT_TABS = ("interpolation", "sliders", "gallery", "bound", "em", "formula")
+FOOT_TABS = ("interpolation", "sliders", "gallery", "bound", "collapse", "em", "formula")
 """The docks that share one place at the foot, in the order of their tabs."""
 
 
@@ -43,6 +44,7 @@ class Panels:
     sliders: SlidersPanel
     gallery: GalleryPanel
     bound: BoundPanel
+    collapse: CollapsePanel
     em: EmTheatrePanel
     formula: FormulaPanel
 
@@ -64,7 +66,8 @@ class Docks(QObject):
             here=HerePanel(controller), run=RunPanel(controller), map=LatentMapPanel(controller),
             curves=CurvesPanel(controller), interpolation=InterpolationPanel(controller),
             sliders=SlidersPanel(controller), gallery=GalleryPanel(controller),
-            bound=BoundPanel(controller), em=EmTheatrePanel(controller), formula=FormulaPanel(controller),
+            bound=BoundPanel(controller), collapse=CollapsePanel(controller),
+            em=EmTheatrePanel(controller), formula=FormulaPanel(controller),
         )  # fmt: skip
         self.by_name = {
             "run": self._dock("run", self.tr("Run"), self.panels.run),
@@ -74,6 +77,7 @@ class Docks(QObject):
             "sliders": self._dock("sliders", self.tr("Sliders"), self.panels.sliders),
             "gallery": self._dock("gallery", self.tr("Gallery"), self.panels.gallery),
             "bound": self._dock("bound", self.tr("Bound"), self.panels.bound),
+            "collapse": self._dock("collapse", self.tr("Collapse"), self.panels.collapse),
             "em": self._dock("em", self.tr("EM"), self.panels.em),
             "formula": self._dock("formula", self.tr("Formula"), self.panels.formula),
         }

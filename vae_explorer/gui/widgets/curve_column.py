@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtGui import QFontMetricsF, QResizeEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from vae_explorer.gui.theme import current_theme, tabular_font
@@ -54,11 +54,20 @@ class CurveColumn(QWidget):
         colour, muted = term_colour(self.term, current_theme()).name(), current_theme().muted
         name = escape(term_name(self.term, is_short=not is_wide))
         parts = [f'<b style="color:{colour}">{name}</b>']
-        for label, value, tag in ((self.tr("train"), self._train, "span"), (self.tr("held-out"), self._held_out, "b")):
+        figures = [(self.tr("train"), self._train, "span"), (self.tr("held-out"), self._held_out, "b")]
+        if self._held_out is not None and not is_wide and not self._has_room_for(name, self._train, self._held_out):
+            figures = figures[1:]  # four plots or more: both numbers would be cut
+        for label, value, tag in figures:
             if value is not None:
                 words = f'<span style="color:{muted}">{escape(label)}</span> ' if is_wide else ""
                 parts.append(f"{words}<{tag}>{figure_text(self.term, value)}</{tag}>")
         self.heading.setText("&nbsp;&nbsp;".join(parts))
+
+    def _has_room_for(self, name: str, *values: float | None) -> bool:
+        font = self.heading.font()
+        font.setBold(True)
+        text = "  ".join([name, *(figure_text(self.term, value) for value in values)])
+        return QFontMetricsF(font).horizontalAdvance(text) <= self.width()
 
     # ---- Qt -------------------------------------------------------------------------------------------------------
 

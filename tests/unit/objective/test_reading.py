@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from vae_explorer.errors import UsageError
 from vae_explorer.training.session import TrainingSession
 
 
@@ -113,3 +114,111 @@ def test_asking_leaves_the_global_generator_alone(session):
     session.encode(np.arange(3), draw_seed=1)
     session.codes(np.arange(3))
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def trained(tiny_config, digits_data, steps=30, **values):
+    keys = {name.replace("__", "."): value for name, value in values.items()}
+    session = TrainingSession.new(tiny_config.with_values(keys), digits_data)
+    for _ in range(steps):
+        session.advance()
+    return session.frozen()
+
+
+@pytest.mark.parametrize("prior", ["mixture", "vampprior"])
+def test_a_learnt_prior_has_a_sampled_kl_with_its_error(tiny_config, digits_data, prior):
+    reader = trained(tiny_config, digits_data, model__prior=prior, model__components=3)
+    found = reader.figures(np.array([3, 700, 5]), samples=2000)  # more than fit in a chunk
+    assert found.kl_per_dim is None
+    np.testing.assert_allclose(found.elbo, -(found.distortion + found.kl), rtol=1e-6)
+    again = reader.figures(np.array([3, 700, 5]), samples=2000, seed=1)
+    assert (np.abs(found.kl - again.kl) < 6 * np.hypot(found.kl_mc_se, again.kl_mc_se)).all()
+    assert (found.kl != again.kl).all()
+    assert reader.codes(np.arange(5)).kl_per_dim is None
+
+
+def test_a_closed_form_has_no_error(session):
+    assert session.encode(np.array([3])).kl_mc_se is None
+
+
+def test_terms_of_an_image_are_its_figures_draw_by_draw(session):
+    reader = session.frozen()
+    terms, figures = reader.terms(8, samples=64), reader.figures(np.array([8]), samples=64)
+    assert terms.z.shape == (64, 2)
+    assert (terms.pixels, terms.latent_dim, terms.index) == (64, 2, 8)
+    assert -terms.log_likelihood.mean() == pytest.approx(float(figures.distortion[0]), rel=1e-5)
+    assert terms.kl == pytest.approx(float(figures.kl[0]), rel=1e-5)
+    assert terms.kl == pytest.approx(float(terms.kl_per_dim.sum()), rel=1e-5)
+    sampled = terms.log_posterior - terms.log_prior
+    assert abs(sampled.mean() - terms.kl) < 5 * sampled.std() / 8
+    loc, scale = figures.loc[0], figures.scale[0]
+    density = -0.5 * ((terms.z - loc) / scale) ** 2 - np.log(scale) - 0.5 * np.log(2 * np.pi)
+    np.testing.assert_allclose(terms.log_posterior, density.sum(1), rtol=1e-4, atol=1e-4)
+
+
+def test_terms_where_there_is_no_closed_form_or_no_density(tiny_config, digits_data, autoencoder):
+    learnt = trained(tiny_config, digits_data, model__prior="mixture").terms(3, samples=5)
+    assert learnt.kl is learnt.kl_per_dim is None
+    assert np.isfinite(learnt.log_prior).all()
+    points = autoencoder.frozen().terms(3, samples=5)
+    assert points.kl is None
+    assert np.isnan(points.log_prior).all()
+    assert np.isfinite(points.log_likelihood).all()
+    assert (points.z == points.z[0]).all()
+
+
+def test_codes_of_the_prior_are_of_the_seed(session, autoencoder):
+    reader = session.frozen()
+    codes = reader.prior_codes(5000, seed=3)
+    np.testing.assert_array_equal(codes, reader.prior_codes(5000, seed=3))
+    assert (codes != reader.prior_codes(5000, seed=4)).any()
+    np.testing.assert_allclose(codes.mean(0), 0, atol=0.08)
+    np.testing.assert_allclose(codes.std(0), 1, atol=0.08)
+    with pytest.raises(UsageError, match="no prior"):
+        autoencoder.frozen().prior_codes(3)
+
+
+def test_codes_of_a_learnt_prior_are_its_own(tiny_config, digits_data):
+    reader = trained(tiny_config, digits_data, model__prior="mixture", model__components=2)
+    prior = reader.model.prior()
+    mean = (prior.log_weights.exp()[:, None] * prior.loc).sum(0).numpy()
+    np.testing.assert_allclose(reader.prior_codes(20_000).mean(0), mean, atol=0.05)
+
+
+def test_codes_of_the_aggregate_posterior_are_those_of_its_images(session):
+    reader = session.frozen()
+    one = reader.aggregate_codes(4000, indices=np.array([7]))
+    of_image = reader.encode(np.array([7]))
+    np.testing.assert_allclose(one.mean(0), of_image.loc[0], atol=5 * of_image.scale.max() / 4000**0.5)
+    np.testing.assert_allclose(one.std(0), of_image.scale[0], rtol=0.1)
+    everyone = reader.aggregate_codes(4000, seed=2)
+    np.testing.assert_array_equal(everyone, reader.aggregate_codes(4000, seed=2))
+    codes = reader.codes(np.arange(len(reader.pixels)))
+    variance = (codes.loc**2 + codes.scale**2).mean(0) - codes.loc.mean(0) ** 2
+    np.testing.assert_allclose(everyone.var(0), variance, rtol=0.15)
+
+
+def test_the_aggregate_of_an_autoencoder_is_its_codes(autoencoder):
+    reader = autoencoder.frozen()
+    known = {tuple(code) for code in reader.codes(np.arange(10)).loc.round(4).tolist()}
+    drawn = {tuple(code) for code in reader.aggregate_codes(50, indices=np.arange(10)).round(4).tolist()}
+    assert drawn <= known
+    assert len(drawn) > 3
+
+
+def test_a_class_of_a_model_without_classes_is_one_sentence(session):
+    with pytest.raises(UsageError, match="no classes"):
+        session.decode(np.zeros((1, 2), dtype=np.float32), label=3)
+
+
+def test_m2_tells_classes_and_decodes_each_image_under_its_own(tiny_config, digits_data):
+    reader = trained(tiny_config, digits_data, model__kind="m2", data__labels_per_class=10, train__labelled_batch=32)
+    indices = np.arange(6)
+    encoded, codes = reader.encode(indices), reader.codes(indices)
+    np.testing.assert_allclose(encoded.class_probabilities.sum(1), 1, rtol=1e-5)
+    np.testing.assert_array_equal(codes.predicted, encoded.class_probabilities.argmax(1))
+    for row, label in enumerate(codes.predicted.tolist()):
+        alone = reader.decode(encoded.loc[row : row + 1], label=label)
+        np.testing.assert_allclose(encoded.reconstructions[row : row + 1], alone, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(encoded.elbo, -(encoded.distortion + encoded.kl), rtol=1e-6)
+    terms = reader.terms(3, samples=4)
+    assert terms.kl == pytest.approx(float(terms.kl_per_dim.sum()), rel=1e-5)

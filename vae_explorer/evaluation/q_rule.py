@@ -28,7 +28,7 @@ def expectation_slices(
     side, value, error = _FIRST_SIDE[len(loc)], np.nan, np.inf
     total = weight = 0.0
     while True:
-        points, weights = _new_points(side, len(loc), is_first=weight == 0.0)
+        points, weights = _new_points(side, len(loc), reach=REACH, is_first=weight == 0.0)
         values = yield from values_at(loc + scale * points)
         total, weight = total + float(weights @ values), weight + float(weights.sum())
         before, value = value, total / weight
@@ -38,18 +38,18 @@ def expectation_slices(
         side = 2 * side - 1
 
 
-def round_points(side: int, dims: int) -> tuple[Float, Float]:
-    """Return points (n, d) of a lattice within REACH of the origin, and their weights (n,), whose sum is 1."""
-    points, weights = _new_points(side, dims, is_first=True)
+def round_points(side: int, dims: int, *, reach: float = REACH) -> tuple[Float, Float]:
+    """Return points (n, d) of a lattice within `reach` of the origin, and their weights (n,), whose sum is 1."""
+    points, weights = _new_points(side, dims, reach=reach, is_first=True)
     return points, weights / weights.sum()
 
 
-def _new_points(side: int, dims: int, *, is_first: bool) -> tuple[Float, Float]:
-    """The lattice's points within REACH, with unnormalised weights; but for the first, those new to a doubled one."""
+def _new_points(side: int, dims: int, *, reach: float, is_first: bool) -> tuple[Float, Float]:
+    """The lattice's points within reach, with unnormalised weights; but for the first, those new to a doubled one."""
     index = np.stack(np.unravel_index(np.arange(side**dims), (side,) * dims), axis=-1)
-    points = (index * (2 * REACH / (side - 1))) - REACH
+    points = index * (2 * reach / (side - 1)) - reach
     squares = np.square(points).sum(axis=1)
-    is_taken = squares <= REACH**2 + 1e-9
+    is_taken = squares <= reach**2 + 1e-9
     if not is_first:
         is_taken &= (index % 2).any(axis=1)
     return points[is_taken], np.exp(-0.5 * squares[is_taken])

@@ -21,6 +21,13 @@ def count_classes(data: ImageData) -> int:
     return max(len(data.class_names), int(data.labels.max(initial=-1)) + 1)
 
 
+def names_of_classes(data: ImageData) -> tuple[str, ...]:
+    """Return a name for each of the `count_classes` labels; a label without one is named by its number."""
+    return tuple(
+        data.class_names[label] if label < len(data.class_names) else str(label) for label in range(count_classes(data))
+    )
+
+
 def check_labels(data: ImageData) -> None:
     """Raise DataError, in one sentence, where the labels are missing or tell fewer than two classes apart."""
     title = data.provenance.title

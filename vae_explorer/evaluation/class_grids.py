@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vae_explorer.data.image_data import ImageData
+from vae_explorer.data.labelled import names_of_classes
 from vae_explorer.errors import UsageError
 from vae_explorer.evaluation.code_grids import CodeGrid
 from vae_explorer.export.captions import Captions
@@ -35,10 +36,7 @@ def class_grid(model: FrozenModel, data: ImageData, recipe: Recipe) -> CodeGrid:
         title = f"The style of image {recipe.image:,} under every class"
     n_rows, n_classes = len(styles), model.n_classes
     codes = model.style_codes(np.repeat(styles, n_classes, axis=0), np.tile(np.arange(n_classes), n_rows))
-    names = tuple(
-        data.class_names[label] if label < len(data.class_names) else str(label) for label in range(n_classes)
-    )
-    captions = Captions(title=f"{title}, step {model.step:,}", cols=names)
+    captions = Captions(title=f"{title}, step {model.step:,}", cols=names_of_classes(data))
     return CodeGrid(codes.reshape(n_rows, n_classes, -1), captions)
 
 

@@ -17,6 +17,7 @@ from PySide6.QtCore import QObject, Signal
 from vae_explorer.config import DataConfig, RunConfig
 from vae_explorer.config_rules import check_together
 from vae_explorer.data.image_data import ImageData
+from vae_explorer.data.labelled import names_of_classes
 from vae_explorer.engine import messages as m
 from vae_explorer.errors import ConfigError
 from vae_explorer.export.recipe import Recipe
@@ -49,6 +50,7 @@ class ModelController(QObject):
       status_changed(RunStatus)   run_opened(RunOpened)   data_changed(ImageData)   draft_changed(RunConfig)
       records_added(tuple)        codes_changed(CodesSnapshot)
       selection_changed(Selection)   drawing_changed(bool)   mixture_changed(object: Mixture | None)
+      label_changed(object: int | None)   the class that codes are decoded as (M2); None: auto
       companion_changed(bool)     companion_codes_changed(CodesSnapshot)
       job_progressed(int, float)  job_ended(object: JobDone | JobFailed)
       noticed(str, str)           a sentence and its level: 'info', 'warning' or 'error'
@@ -64,6 +66,7 @@ class ModelController(QObject):
     selection_changed = Signal(object)
     drawing_changed = Signal(bool)
     mixture_changed = Signal(object)
+    label_changed = Signal(object)
     companion_changed = Signal(bool)
     companion_codes_changed = Signal(object)
     job_progressed = Signal(int, float)
@@ -99,6 +102,7 @@ class ModelController(QObject):
         self.is_drawing = False
         self._draw_seed = 0
         self.mixture: Mixture | None = None
+        self.label: int | None = None
         self._selecting = SelectionModel(self.channel("selected image"), self._code_of, self)
         self._selecting.changed.connect(self.selection_changed)
 
@@ -137,6 +141,30 @@ class ModelController(QObject):
         if mixture is not self.mixture:
             self.mixture = mixture
             self.mixture_changed.emit(mixture)
+
+    @property
+    def decodes_classes(self) -> bool:
+        """Whether what a code decodes to depends on a class (M2 alone)."""
+        return self.config is not None and self.config.model.kind == "m2"
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes that a model of these data tells apart, by label."""
+        return () if self.data is None else names_of_classes(self.data)
+
+    @property
+    def label_here(self) -> int | None:
+        """The class that the selected code is decoded as: the chosen one, else the selected image's most probable."""
+        if self.label is not None or not self.decodes_classes or self.codes is None or self.codes.predicted is None:
+            return self.label
+        place = np.flatnonzero(self.codes.indices == self.selection.image)
+        return int(self.codes.predicted[place[0]]) if len(place) else None
+
+    def set_label(self, label: int | None) -> None:
+        """Decode codes as this class; None: as the most probable of the selected image, else the mean over all."""
+        if label != self.label:
+            self.label = label
+            self.label_changed.emit(label)
 
     # ---- the run --------------------------------------------------------------------------------------------------
 
@@ -442,6 +470,7 @@ class ModelController(QObject):
         self._selecting.restart(event.config.model.latent_dim)
         self._forget_companion()
         self.set_mixture(None)
+        self.set_label(None)
         if has_new_data:
             self.data_changed.emit(self.data)
         self.run_opened.emit(event)

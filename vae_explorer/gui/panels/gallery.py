@@ -7,6 +7,7 @@ from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QGuiApplication, QShowEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
+from vae_explorer.config_rules import LABELLED
 from vae_explorer.engine.messages import CodesSnapshot, JobDone, JobFailed, Rendered, RunOpened
 from vae_explorer.errors import UsageError
 from vae_explorer.export.mixture_recipe import to_recipe
@@ -53,6 +54,7 @@ class GalleryPanel(QWidget):
         else:
             self._clear()
         self._on_mixture(controller.mixture)
+        self._form.set_label(controller.label)
         self._on_selection(controller.selection)
         self._on_drawing(controller.is_drawing)
         self._restyle()
@@ -124,6 +126,7 @@ class GalleryPanel(QWidget):
         controller.codes_changed.connect(self._on_codes)
         controller.drawing_changed.connect(self._on_drawing)
         controller.mixture_changed.connect(self._on_mixture)
+        controller.label_changed.connect(self._on_label)
         controller.job_progressed.connect(self._on_job_progressed)
         controller.job_ended.connect(self._on_job_ended)
         self._channel.answered.connect(self._on_rendered)
@@ -168,6 +171,7 @@ class GalleryPanel(QWidget):
         self._has_prior = opened.config.model.kind != "autoencoder"
         self._form.set_latent_dim(opened.config.model.latent_dim)
         self._form.set_has_prior(self._has_prior)
+        self._form.set_has_classes(opened.config.model.kind in LABELLED)
         self._clear()
         self._ask()
 
@@ -194,6 +198,10 @@ class GalleryPanel(QWidget):
     def _on_drawing(self, is_drawing: bool) -> None:
         self._drawing.set_drawing(is_drawing)
         self._form.set_drawing(is_drawing)
+        self._ask()
+
+    def _on_label(self, label: int | None) -> None:
+        self._form.set_label(label)
         self._ask()
 
     def _on_mixture(self, mixture: Mixture | None) -> None:

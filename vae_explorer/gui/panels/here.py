@@ -8,11 +8,13 @@ from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
 
+from vae_explorer.config_rules import LABELLED
 from vae_explorer.engine.messages import CodesSnapshot, Decoded, Encoded
 from vae_explorer.gui.controller import ModelController
 from vae_explorer.gui.selection import Selection
 from vae_explorer.gui.theme import GRID_PX
 from vae_explorer.gui.widgets.bound_equation import BoundEquation
+from vae_explorer.gui.widgets.class_bars import ClassBars
 from vae_explorer.gui.widgets.code_fields import CodeFields
 from vae_explorer.gui.widgets.latent_view import latent_name
 from vae_explorer.gui.widgets.neighbours import NeighbourIndex
@@ -46,6 +48,7 @@ class HerePanel(QWidget):
         controller.codes_changed.connect(self._on_codes_changed)
         controller.selection_changed.connect(self._on_selection_changed)
         controller.drawing_changed.connect(self._on_drawing_changed)
+        controller.label_changed.connect(self._on_label_changed)
         self._here.answered.connect(self._on_decoded)
         self._here.failed.connect(self._on_decode_failed)
         self._image.answered.connect(self._on_encoded)
@@ -83,6 +86,8 @@ class HerePanel(QWidget):
         column.addLayout(pair, 3)
         self._equation = BoundEquation()
         column.addWidget(self._equation)
+        self._classes = ClassBars()
+        column.addWidget(self._classes)
         self._nearest_title = QLabel(self.tr("Nearest images"))
         self._nearest_title.setToolTip(self.tr("The images whose codes lie nearest to the selected code."))
         column.addWidget(self._nearest_title)
@@ -154,6 +159,7 @@ class HerePanel(QWidget):
         self._list.setVisible(is_listed)
         for widget in (self._fields, *self._end_buttons):
             widget.setEnabled(has_model)
+        self._classes.setVisible(controller.config is not None and controller.config.model.kind in LABELLED)
         self._picture.set_image(None, is_generated=True)
         self._picture.set_placeholder(self.tr("Click the map") if has_model else self.tr("Open a run, or press Train"))
         self._shown = None
@@ -195,6 +201,10 @@ class HerePanel(QWidget):
         self._ask_here()
         self._ask_image()
 
+    @Slot()
+    def _on_label_changed(self) -> None:
+        self._ask_here()
+
     @Slot(object)
     def _on_decoded(self, answer: Decoded) -> None:
         kind = self.tr("a draw") if self._controller.is_drawing else self.tr("decoded")
@@ -214,6 +224,10 @@ class HerePanel(QWidget):
         self._equation.set_terms(
             float(answer.distortion[0]), float(answer.kl[0]), float(answer.elbo[0]), float(answer.elbo_mc_se[0])
         )
+        if answer.class_probabilities is not None:
+            self._classes.set_chances(
+                answer.class_probabilities[0], self._controller.class_names, label=self._known_label_of(image)
+            )
         if self._controller.codes is None or _loc_of(self._controller.codes, image) is None:
             # Not among the codes on the map: then this answer is the only news of where the image lies.
             self._controller.select_code(answer.loc[0], image=image, is_final=False)
@@ -263,8 +277,9 @@ class HerePanel(QWidget):
 
     def _ask_here(self) -> None:
         self._is_here_stale = False
-        if self._controller.opened is not None:
-            self._here.decode(self._controller.selection.code, draw_seed=self._controller.draw_seed)
+        controller = self._controller
+        if controller.opened is not None:
+            self._here.decode(controller.selection.code, draw_seed=controller.draw_seed, label=controller.label_here)
 
     def _ask_image(self) -> None:
         self._is_image_stale = False
@@ -302,6 +317,7 @@ class HerePanel(QWidget):
             button.setEnabled(data is not None and self._controller.opened is not None)
         self._nearest.set_marked(image)
         self._equation.set_terms(None)
+        self._classes.set_chances(None)
         self._reconstruction.set_image(None, is_generated=True)
         self._original.set_placeholder(self.tr("Click a point"))
         self._reconstruction.set_placeholder("")
@@ -333,6 +349,11 @@ class HerePanel(QWidget):
         if label < 0:
             return self.tr("unknown")
         return data.class_names[label] if label < len(data.class_names) else str(label)
+
+    def _known_label_of(self, image: int) -> int | None:
+        data = self._controller.data
+        label = -1 if data is None or data.labels is None else int(data.labels[image])
+        return label if label >= 0 else None
 
     def _pixels(self, image: int) -> NDArray[np.float32]:
         data = self._controller.data

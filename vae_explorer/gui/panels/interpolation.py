@@ -162,6 +162,7 @@ class InterpolationPanel(QWidget):
         controller.codes_changed.connect(self._on_codes)
         controller.data_changed.connect(self._on_data)
         controller.drawing_changed.connect(self._ask_again)
+        controller.label_changed.connect(self._ask_again)
         self._picture_channel.answered.connect(self._on_picture)
         self._strip_channel.answered.connect(self._on_strip)
         for which, chooser in self._choosers.items():
@@ -331,14 +332,17 @@ class InterpolationPanel(QWidget):
 
     def _ask_picture(self) -> None:
         if self._can_ask():
-            self._picture_channel.decode(self._controller.selection.code, draw_seed=self._controller.draw_seed)
+            controller = self._controller
+            self._picture_channel.decode(
+                controller.selection.code, draw_seed=controller.draw_seed, label=controller.label_here
+            )
 
     def _ask_strip(self) -> None:
         if self._can_ask():
             selection = self._controller.selection
             shares = np.linspace(0.0, 1.0, int(self._count.value()))
             codes = interpolate(selection.end_a, selection.end_b, shares, path=selection.path)
-            self._strip_channel.decode(codes, draw_seed=self._controller.draw_seed)
+            self._strip_channel.decode(codes, draw_seed=self._controller.draw_seed, label=self._controller.label)
             self._drawn_strip = selection
 
     def _ask_again(self) -> None:

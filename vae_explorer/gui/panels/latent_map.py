@@ -13,13 +13,14 @@ from superqt import QElidingLabel
 
 from vae_explorer.engine.messages import CodesSnapshot, Decoded, Encoded
 from vae_explorer.gui.controller import ModelController
+from vae_explorer.gui.panels.map_classes import MapClasses
 from vae_explorer.gui.panels.map_posterior import MapPosterior
 from vae_explorer.gui.panels.plane_feed import PlaneFeed
 from vae_explorer.gui.selection import Selection
 from vae_explorer.gui.theme import GRID_PX
 from vae_explorer.gui.widgets.code_fields import CodeFields
 from vae_explorer.gui.widgets.find_bar import FindBar
-from vae_explorer.gui.widgets.latent_view import LatentView
+from vae_explorer.gui.widgets.latent_view import LatentView, has_bound
 from vae_explorer.gui.widgets.legend import ClassLegend
 from vae_explorer.gui.widgets.map_tools import MapTools
 from vae_explorer.gui.widgets.map_view import MapView
@@ -44,6 +45,7 @@ class LatentMapPanel(QWidget):
         self._feed = PlaneFeed(controller, self)
         self._build()
         self._posterior = MapPosterior(controller, self._map, self._tools, self)
+        self._classes = MapClasses(controller, self._map, self._tools, self)
         self._connect()
         self._on_run_opened()
         self._on_data_changed()
@@ -109,6 +111,7 @@ class LatentMapPanel(QWidget):
         controller.codes_changed.connect(self._on_codes_changed)
         controller.selection_changed.connect(self._on_selection_changed)
         controller.drawing_changed.connect(self._on_drawing_changed)
+        controller.label_changed.connect(self._refresh_plane)
         controller.channel("here").answered.connect(self._on_here_answered)
         controller.channel("image").answered.connect(self._on_image_answered)
         self._posterior.q_changed.connect(self._on_q_changed)
@@ -137,7 +140,7 @@ class LatentMapPanel(QWidget):
     def _on_run_opened(self) -> None:
         controller = self._controller
         self._latent = LatentView(controller.selection.latent_dim)
-        self._has_prior = controller.config is None or controller.config.model.kind == "vae"
+        self._has_prior = controller.config is None or controller.config.model.kind in ("vae", "m2")
         self._is_following = True
         self._tools.set_latent_dim(self._latent.latent_dim)
         self._tools.set_has_prior(self._has_prior)
@@ -176,6 +179,7 @@ class LatentMapPanel(QWidget):
             codes = None
         self._latent.set_codes(codes, selection.code)
         self._map.set_points(self._latent.points, self._labels_of(codes))
+        self._classes.mark(codes, self._latent.points)
         self._empty.setVisible(codes is None)
         self._show_state()
         self._show_candidates(codes)
@@ -271,6 +275,7 @@ class LatentMapPanel(QWidget):
         self._show_axes()
         self._clear_plane()
         self._map.set_points(self._latent.points, self._labels_of(self._controller.codes))
+        self._classes.mark(self._controller.codes, self._latent.points)
         self._on_selection_changed(self._controller.selection)
         self.reset_view()
         self._refresh_plane()
@@ -358,7 +363,7 @@ class LatentMapPanel(QWidget):
             none = np.zeros(0, dtype=np.int64)
             self._find.set_images(0, none, None, np.zeros(0, dtype=np.float32))
             return
-        scores = codes.elbo if codes.kl_per_dim is not None else -codes.distortion
+        scores = codes.elbo if has_bound(codes) else -codes.distortion
         self._find.set_images(len(data), codes.indices, data.labels, scores)
 
     # ---- Qt -------------------------------------------------------------------------------------------------------

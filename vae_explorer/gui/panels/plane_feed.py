@@ -41,7 +41,13 @@ class PlaneFeed(QObject):
         grid = plane_grid(frame, data.shape[1:], is_line=view.is_line)
         # Rounded: a click within the plane moves it by rounding errors only, and needs no new pictures.
         place = tuple(np.round(view.plane_offset(), 4).tolist())
-        wanted = (grid, place, codes.step if codes is not None else None, self._controller.draw_seed)
+        wanted = (
+            grid,
+            place,
+            codes.step if codes is not None else None,
+            self._controller.draw_seed,
+            self._controller.label,
+        )
         if wanted != self._asked_for:
             self._asked_for = wanted
             self._ask(view, grid)
@@ -52,7 +58,9 @@ class PlaneFeed(QObject):
 
     def _ask(self, view: LatentView, grid: PlaneGrid) -> None:
         codes = plane_lattice(view.basis, grid.x_range, grid.y_range, grid.nx, grid.ny)
-        self._channel.decode(codes.reshape(-1, view.latent_dim), draw_seed=self._controller.draw_seed)
+        self._channel.decode(
+            codes.reshape(-1, view.latent_dim), draw_seed=self._controller.draw_seed, label=self._controller.label
+        )
 
     @Slot(object)
     def _on_answered(self, answer: Decoded) -> None:

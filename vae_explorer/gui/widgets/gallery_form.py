@@ -16,9 +16,11 @@ from vae_explorer.gui.widgets.number_field import NumberField
 
 SHAPES: dict[PictureKind, tuple[int, int]] = {
     "manifold": (12, 12), "samples": (8, 12), "reconstructions": (2, 10), "traversal": (5, 11),
-    "interpolation": (1, 10),
+    "interpolation": (1, 10), "classes": (6, 10),
 }  # fmt: skip
 """Rows and columns that each kind begins with."""
+FROM_IMAGE: tuple[PictureKind, ...] = ("reconstructions", "traversal", "classes")
+"""Kinds that may begin with the selected image."""
 SCALES = (1, 2, 3, 4, 6, 8, 12, 16)
 MOST_TILES = 100
 
@@ -38,6 +40,7 @@ class GalleryForm(QWidget):
         self._shapes = dict(SHAPES)
         self._is_drawing = False
         self._has_prior = True
+        self._label: int | None = None
         self._mixture: MixtureRecipe | None = None
         self._make_fields()
         grid = QGridLayout(self)
@@ -103,7 +106,10 @@ class GalleryForm(QWidget):
         self._from_image = QCheckBox(self.tr("from image"))
         self._from_image.setObjectName("gallery_from_image")
         self._from_image.setToolTip(
-            self.tr("Traversals go through the selected image's code; reconstructions begin with the selected image.")
+            self.tr(
+                "Traversals go through the selected image's code; reconstructions begin with the selected image; its "
+                "style is that under every class."
+            )
         )
         self._make_axes()
 
@@ -200,6 +206,18 @@ class GalleryForm(QWidget):
         self._has_prior = has_prior
         self._offer_sources()
 
+    def set_has_classes(self, has_classes: bool) -> None:
+        """Offer styles under every class (M2), or not."""
+        place = self._kind.findData("classes")
+        if has_classes and place < 0:
+            self._kind.addItem(self.tr("Styles under every class"), "classes")
+        elif not has_classes and place >= 0:
+            self._kind.removeItem(place)
+
+    def set_label(self, label: int | None) -> None:
+        """Take the class (M2) that pictures other than those of all classes are decoded as, without emitting."""
+        self._label = label
+
     def set_mixture(self, mixture: MixtureRecipe | None) -> None:
         """Offer samples of a mixture, and choose them; None takes the offer away, without emitting."""
         self._mixture = mixture
@@ -258,7 +276,7 @@ class GalleryForm(QWidget):
         kind = self.kind
         has_ends = kind == "interpolation" and self._ends.currentData() == "selection"
         source: CodeSource = self._source.currentData() if kind == "samples" else "prior"
-        has_image = kind in ("reconstructions", "traversal") and self._from_image.isChecked()
+        has_image = kind in FROM_IMAGE and self._from_image.isChecked()
         return Recipe(
             what=kind,
             rows=int(self._rows.value()),
@@ -276,6 +294,7 @@ class GalleryForm(QWidget):
             draw=self._is_drawing,
             source=source,
             mixture=self._mixture if source == "mixture" else None,
+            label=self._label if kind not in ("classes", "reconstructions") else None,
         )
 
     def _chosen_axes(self) -> tuple[int, int] | None:
@@ -290,15 +309,19 @@ class GalleryForm(QWidget):
             self._ends: kind == "interpolation",
             self._path: kind == "interpolation",
             self._split: kind == "reconstructions",
-            self._from_image: kind in ("reconstructions", "traversal"),
+            self._from_image: kind in FROM_IMAGE,
             self._axes: kind == "traversal" or (kind == "manifold" and self._latent_dim > 2),
         }
         for field, is_relevant in relevant.items():
             field.setVisible(is_relevant)
-        has_seed = kind == "samples" or has_drawn_ends or self._is_drawing
+        has_style_of_image = kind == "classes" and self._from_image.isChecked()
+        has_drawn_styles = kind == "classes" and not has_style_of_image
+        has_seed = kind == "samples" or has_drawn_ends or has_drawn_styles or self._is_drawing
         self._seed_row.setEnabled(has_seed)
         self._labels[self._seed_row].setEnabled(has_seed)
-        self._rows.setEnabled(kind != "traversal" or self._chosen_axes() is None)
+        has_fixed_rows = has_style_of_image or (kind == "traversal" and self._chosen_axes() is not None)
+        self._rows.setEnabled(not has_fixed_rows)
+        self._cols.setEnabled(kind != "classes")
 
 
 def _combo(name: str, help_: str) -> QComboBox:

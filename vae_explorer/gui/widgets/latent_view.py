@@ -55,8 +55,8 @@ class LatentView:
     def axis_names(self) -> tuple[str, str]:
         """Names of x and y."""
         if self.is_line:
-            has_bound = self._codes is None or self._codes.kl_per_dim is not None
-            return latent_name(0), "ELBO, nats per image" if has_bound else "−distortion, nats per image"
+            is_bound = self._codes is None or has_bound(self._codes)
+            return latent_name(0), "ELBO, nats per image" if is_bound else "−distortion, nats per image"
         if self._axes == "pca":
             return "PC 1", "PC 2"
         i, j = self._axes
@@ -154,8 +154,7 @@ class LatentView:
             return
         self.points = self.basis.project(self._codes.loc).astype(np.float32)
         if self.is_line:
-            has_bound = self._codes.kl_per_dim is not None
-            self.points[:, 1] = self._codes.elbo if has_bound else -self._codes.distortion
+            self.points[:, 1] = self._codes.elbo if has_bound(self._codes) else -self._codes.distortion
 
     def _project_all(self, codes: ArrayLike) -> Points:
         xy = self.basis.project(codes).astype(np.float32)
@@ -181,7 +180,7 @@ class LatentView:
         loc, scale = known.loc[place], known.scale[place]
         if not scale.any():
             return ()
-        figure = known.elbo if known.kl_per_dim is not None else -known.distortion
+        figure = known.elbo if has_bound(known) else -known.distortion
         return self._outlines(loc, scale, height=float(figure[place]))
 
     def _outlines(self, loc: Points, scale: Points, *, height: float) -> tuple[Points, ...]:
@@ -199,6 +198,11 @@ class LatentView:
         circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)
         middle = self.basis.project(np.zeros(self.latent_dim))
         return tuple((middle + sigma * circle).astype(np.float32) for sigma in (1, 2, 3))
+
+
+def has_bound(known: CodesSnapshot | Encoded) -> bool:
+    """Whether these images have a bound: an autoencoder's have none."""
+    return not np.isnan(known.elbo).all()
 
 
 def latent_name(axis: int) -> str:

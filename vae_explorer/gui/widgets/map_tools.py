@@ -8,11 +8,12 @@ from PySide6.QtCore import QEvent, Signal
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QToolButton, QWidget
 
 from vae_explorer.gui.theme import GRID_PX, current_theme
+from vae_explorer.gui.widgets.class_chooser import ClassChooser
 from vae_explorer.gui.widgets.latent_view import latent_name
 from vae_explorer.gui.widgets.mean_draw import MeanDrawSwitch
 from vae_explorer.gui.widgets.toggle_style import toggle_sheet
 
-Layer = Literal["points", "plane", "rings", "path", "picture", "posterior", "energy"]
+Layer = Literal["points", "labelled", "plane", "rings", "path", "picture", "posterior", "energy"]
 
 
 class MapTools(QWidget):
@@ -40,6 +41,8 @@ class MapTools(QWidget):
         for toggle in self._toggles.values():
             row.addWidget(toggle)
         row.addStretch(1)
+        self.classes = ClassChooser()
+        row.addWidget(self.classes)
         self.mean_draw = MeanDrawSwitch()
         row.addWidget(self.mean_draw)
         reset = QToolButton()
@@ -50,6 +53,7 @@ class MapTools(QWidget):
         reset.clicked.connect(self.reset_asked)
         row.addWidget(reset)
         self.set_latent_dim(2)
+        self.set_has_labelled(False)
         self._restyle()
 
     def is_on(self, layer: Layer) -> bool:
@@ -62,12 +66,23 @@ class MapTools(QWidget):
 
     def set_has_prior(self, has_prior: bool) -> None:
         """Offer the prior's rings, or not (an autoencoder has no prior)."""
-        self._toggles["rings"].setVisible(has_prior)
+        self._offer("rings", has_prior)
+
+    def set_has_labelled(self, has_labelled: bool) -> None:
+        """Offer marks of the images whose label is used, or not."""
+        self._toggles["labelled"].setVisible(has_labelled)
 
     def set_has_posterior(self, has_posterior: bool) -> None:
         """Offer the exact posterior and its energy, or not (they need a VAE of one or two latent dimensions)."""
-        for name in ("posterior", "energy"):
-            self._toggles[name].setVisible(has_posterior)
+        self._offer("posterior", has_posterior)
+        self._offer("energy", has_posterior)
+
+    def _offer(self, layer: Layer, is_offered: bool) -> None:
+        # Only on change: a widget that is made visible before its window takes the colours of that moment, and keeps
+        # them when the window opens in another theme.
+        toggle = self._toggles[layer]
+        if toggle.isHidden() == is_offered:
+            toggle.setVisible(is_offered)
 
     def set_latent_dim(self, latent_dim: int) -> None:
         """Offer the latent dimensions of a model; with one or two there is nothing to choose."""
@@ -137,6 +152,11 @@ class MapTools(QWidget):
     def _layer_words(self) -> dict[Layer, tuple[str, str, bool]]:
         return {
             "points": (self.tr("Points"), self.tr("A point for each image: the mean of its q(z|x)."), True),
+            "labelled": (
+                self.tr("Labels"),
+                self.tr("Rings around the images whose label the model has seen; of the others it never sees one."),
+                True,
+            ),
             "plane": (
                 self.tr("Plane"),
                 self.tr("Decoded pictures behind the points, each centred on its code."),

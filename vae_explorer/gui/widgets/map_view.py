@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QWidget
 
 from vae_explorer.gui.theme import Theme, current_theme
 from vae_explorer.gui.widgets.cloud import PointColours
+from vae_explorer.gui.widgets.labelled_layer import LabelledLayer
 from vae_explorer.gui.widgets.map_layers import END_RADIUS_PX, CloudLayer, MapLayer, Overlay, OverlayLayer, PlaneLayer
 from vae_explorer.gui.widgets.plot_style import apply_plot_theme, prepare_plot, set_axis_label
 from vae_explorer.gui.widgets.posterior_layer import EnergyLayer, PosteriorLayer
@@ -71,8 +72,10 @@ class MapView(pg.PlotWidget):
         self._box.setAspectLocked(True)
         self._box.disableAutoRange()
         self.plane, self.energy, self.cloud = PlaneLayer(), EnergyLayer(), CloudLayer()
-        self.posterior, self.over = PosteriorLayer(), OverlayLayer()
-        self._layers: tuple[MapLayer, ...] = (self.plane, self.energy, self.cloud, self.posterior, self.over)
+        self.labelled, self.posterior, self.over = LabelledLayer(), PosteriorLayer(), OverlayLayer()
+        self._layers: tuple[MapLayer, ...] = (
+            self.plane, self.energy, self.cloud, self.labelled, self.posterior, self.over,
+        )  # fmt: skip
         for depth, layer in enumerate(self._layers):
             layer.setZValue(depth)
             self._box.addItem(layer, ignoreBounds=True)

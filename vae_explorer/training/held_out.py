@@ -12,6 +12,7 @@ from vae_explorer.model.noise import Stream, seeded_generator
 from vae_explorer.model.pixels import Pixels
 from vae_explorer.objective.objective import Objective
 from vae_explorer.objective.terms import Batch, Live
+from vae_explorer.training.live_values import InForce
 from vae_explorer.training.metrics import Figures, MetricSums
 
 MAX_CHUNK = 1024
@@ -24,7 +25,8 @@ class HeldOutEvaluation:
 
     The codes come from a generator seeded by (seed, step): training noise is not touched, and the same weights give
     the same figures whenever they are asked. What is a quantity of a batch (MMD, total correlation, free bits) is that
-    of the chunks. live: the values at that step, for the loss. labels: int64 (n,) of the images, -1 where unknown.
+    of the chunks. in_force: the live values at that step, for the loss. labels: int64 (n,) of the images, -1 where
+    unknown.
     """
 
     def __init__(
@@ -35,7 +37,7 @@ class HeldOutEvaluation:
         indices: np.ndarray,
         *,
         step: int,
-        live: Live,
+        in_force: InForce,
         labels: np.ndarray | None = None,
     ) -> None:
         device = pixels.device
@@ -45,7 +47,10 @@ class HeldOutEvaluation:
         self._chunk = _chunk_size(config.train.batch_size, objective.samples)
         self._done = 0
         self._step = step
-        self._live = Live(beta=live.beta.clone(), free_bits=live.free_bits.clone())
+        self.in_force = in_force
+        self._live = Live(
+            beta=torch.tensor(in_force.beta, device=device), free_bits=torch.tensor(in_force.free_bits, device=device)
+        )
         self._generator = seeded_generator(config.train.seed, Stream.HELD_OUT, step, device=device)
         self._sums = MetricSums(objective.packing, device)
 

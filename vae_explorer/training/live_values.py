@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -19,6 +20,15 @@ _KEYS: dict[LiveName, str] = {
     "free_bits": "objective.free_bits",
     "warmup": "objective.warmup_steps",
 }
+
+
+@dataclass(frozen=True)
+class InForce:
+    """What holds in one update, schedules included: as in a metric record."""
+
+    learning_rate: float
+    beta: float
+    free_bits: float
 
 
 class LiveValues:
@@ -39,23 +49,24 @@ class LiveValues:
         self.free_bits = config.objective.free_bits
         self.rate, beta, free_bits = (torch.zeros((), dtype=torch.float32, device=device) for _ in range(3))
         self.on_device = Live(beta=beta, free_bits=free_bits)
-        self._in_force = (0.0, 0.0, 0.0)
+        self._applied: InForce | None = None
 
-    def beta_at(self, step: int) -> float:
-        """Return the weight of the KL, or of what stands for it, in the update that follows `step` updates."""
-        return self.beta * self._warmup.share(step) if self._has_penalty else 0.0
-
-    def learning_rate_at(self, step: int) -> float:
-        """Return the learning rate in the update that follows `step` updates."""
-        return self.learning_rate * self._rate_steps.factor(step)
+    def in_force(self, step: int) -> InForce:
+        """Return what holds in the update that follows `step` updates. beta: 0 where nothing is weighted with it."""
+        return InForce(
+            learning_rate=self.learning_rate * self._rate_steps.factor(step),
+            beta=self.beta * self._warmup.share(step) if self._has_penalty else 0.0,
+            free_bits=self.free_bits,
+        )
 
     def apply(self, step: int) -> None:
         """Bring the scalars on the device to what holds in the update after `step`; nothing is waited for."""
-        wanted = (self.learning_rate_at(step), self.beta_at(step), self.free_bits)
-        if wanted != self._in_force:
-            for scalar, value in zip((self.rate, self.on_device.beta, self.on_device.free_bits), wanted, strict=True):
-                scalar.fill_(value)
-            self._in_force = wanted
+        wanted = self.in_force(step)
+        if wanted != self._applied:
+            self.rate.fill_(wanted.learning_rate)
+            self.on_device.beta.fill_(wanted.beta)
+            self.on_device.free_bits.fill_(wanted.free_bits)
+            self._applied = wanted
 
     def change(self, name: LiveName, value: float, *, step: int) -> float:
         """Set a value from the update that follows `step` updates on; return it as it was understood.

@@ -19,23 +19,20 @@ from vae_explorer.data.image_data import ImageData
 from vae_explorer.data.labelled import count_classes
 from vae_explorer.errors import DataError, DivergedError
 from vae_explorer.model.model import TRAINING_BYTES
-from vae_explorer.model.noise import Stream, seeded_generator
 from vae_explorer.model.pixels import Pixels
-from vae_explorer.objective.objective import build_objective
 from vae_explorer.objective.reading import SAMPLES, CodesArrays, EncodedArrays, FrozenModel, ModelReader
-from vae_explorer.objective.terms import Batch
 from vae_explorer.runs.records import LiveName, LogRecord, MarkName, MarkRecord, MetricRecord
-from vae_explorer.training.batches import build_batches
 from vae_explorer.training.best import BestKeeper
 from vae_explorer.training.checkpoint import model_for
 from vae_explorer.training.devices import resolve_device
 from vae_explorer.training.held_out import HeldOutEvaluation
-from vae_explorer.training.live_values import LiveValues
+from vae_explorer.training.live_values import InForce
 from vae_explorer.training.memory import check_codes_fit
-from vae_explorer.training.metrics import Figures, MetricSums
-from vae_explorer.training.optimiser import GuardedOptimiser, Part
+from vae_explorer.training.metrics import Figures
+from vae_explorer.training.optimiser import Part
 from vae_explorer.training.schedule import is_evaluation_due, is_record_due, target_step
-from vae_explorer.training.state import AnyArray, SessionMeta, copy_into, stored_tensors, to_arrays, to_generator
+from vae_explorer.training.state import AnyArray, SessionMeta, copy_into, to_arrays
+from vae_explorer.training.updates import Updates
 
 if TYPE_CHECKING:
     from vae_explorer.runs.folder import RunFolder
@@ -81,15 +78,8 @@ class TrainingSession:
         self._n_train = len(indices)
         self._device = device
         self._pixels = Pixels(data, config, device)
-        self._batches = build_batches(config, data, indices, device=device)
-        self._generator = seeded_generator(config.train.seed, Stream.TRAINING, device=device)
-        n_labelled = 0 if self.labelled is None else len(self.labelled)
-        self._objective = build_objective(config, n_images=len(indices), n_labelled=n_labelled)
-        noise_shape = (self._objective.samples, config.train.batch_size, self.model.noise_dim)
-        self._noise = torch.empty(noise_shape, device=device)
-        self._live = LiveValues(config, n_images=len(indices), device=device)
-        self._optimiser = GuardedOptimiser(self.model, config.train, rate=self._live.rate)
-        self._sums = MetricSums(self._objective.packing, device)
+        self._updates = Updates(config, data, indices, model=self.model, pixels=self._pixels)
+        self._live = self._updates.live
         self._sums_since = 0
         self._held_out = _held_out_indices(config, data)
         self._evaluation: HeldOutEvaluation | None = None
@@ -133,7 +123,7 @@ class TrainingSession:
     @property
     def labelled(self) -> NDArray[np.int64] | None:
         """The training images whose label is used, ascending; None where none is."""
-        return self._batches.labelled
+        return self._updates.labelled
 
     @property
     def device(self) -> str:
@@ -191,7 +181,7 @@ class TrainingSession:
         """
         started = time.perf_counter()
         if self.is_diverged and self._is_divergence_told:
-            self._optimiser.release()
+            self._updates.optimiser.release()
             self.is_diverged = self._is_divergence_told = False
         if not self.is_diverged:
             done = self._work()
@@ -206,7 +196,8 @@ class TrainingSession:
             if self._evaluation.advance(self.model):
                 self._finish_evaluation(self._evaluation)
             return Advance.EVALUATION
-        self._update()
+        self._updates.work(self.step)
+        self.step += 1
         train = self.config.train
         is_log_due = is_record_due(self.step, train)
         is_evaluation = len(self._held_out) > 0 and is_evaluation_due(self.step, train, self._n_train)
@@ -218,56 +209,39 @@ class TrainingSession:
             self._begin_evaluation()
         return Advance.STEP
 
-    def _update(self) -> None:
-        """The hot path: queued on the device, nothing is waited for."""
-        self._live.apply(self.step)
-        batch = self._next_batch()
-        noise = self._noise.normal_(generator=self._generator)
-        means = self._objective.means(self.model, batch, noise=noise, live=self._live.on_device, step=self.step)
-        refused = self._optimiser.minimise(means.loss, surrogate=means.surrogate)
-        self._sums.add(means, refused)
-        self.step += 1
-
-    def _next_batch(self) -> Batch:
-        x = self._pixels.take(self._batches.at(self.step), self._generator)
-        labels = self._batches.labels_at(self.step)
-        if not self._objective.needs_prior_codes:
-            return Batch(x, labels)
-        return Batch(x, labels, prior_z=self.model.prior().sample(len(x), self._generator))
-
     def _settle(self) -> None:
         """Ask the device whether it refused an update; if so, `step` goes back to that of the weights."""
-        if not self.is_diverged and self._optimiser.is_latched():
+        if not self.is_diverged and self._updates.optimiser.is_latched():
             self.is_diverged = True
-            self.step = self._sums_since + self._sums.weight
+            self.step = self._sums_since + self._updates.sums.weight
 
     def _log_training(self) -> None:
-        figures = self._sums.read()
+        figures = self._updates.sums.read()
         if figures is not None:
-            self._records.append(self._record(figures, split="train"))
-        self._sums.reset()
+            self._records.append(self._record(figures, split="train", in_force=self._live.in_force(self.step)))
+        self._updates.sums.reset()
         self._sums_since = self.step
 
     def _begin_evaluation(self) -> None:
-        self._live.apply(self.step)
         labels = self.data.labels
         self._evaluation = HeldOutEvaluation(
-            self.config, self._objective, self._pixels, self._held_out, step=self.step, live=self._live.on_device,
-            labels=None if labels is None else labels[self._held_out],
+            self.config, self._updates.objective, self._pixels, self._held_out, step=self.step,
+            in_force=self._live.in_force(self.step), labels=None if labels is None else labels[self._held_out],
         )  # fmt: skip
 
     def _finish_evaluation(self, evaluation: HeldOutEvaluation) -> None:
         figures = evaluation.figures()
         self._evaluation = None
-        self._records.append(self._record(figures, split="held_out"))
+        self._records.append(self._record(figures, split="held_out", in_force=evaluation.in_force))
+        if self.config.model.kind == "m1m2" and (self._best.step or 0) <= self.config.train.pretrain_steps < self.step:
+            self._best = BestKeeper()  # that was the VAE's own bound; from here on M2's is compared
         if self._best.improves(-figures.distortion if figures.elbo is None else figures.elbo, step=self.step):
             self._best.keep(self.state())
 
-    def _record(self, figures: Figures, *, split: Literal["train", "held_out"]) -> MetricRecord:
+    def _record(self, figures: Figures, *, split: Literal["train", "held_out"], in_force: InForce) -> MetricRecord:
         return MetricRecord(
-            step=self.step, epoch=self.epoch, time_s=self.time_s, split=split, elbo=figures.elbo,
-            beta=self._live.beta_at(self.step), learning_rate=self._live.learning_rate_at(self.step),
-            free_bits=self.free_bits, scale=self.scale, **vars(figures),
+            step=self.step, epoch=self.epoch, time_s=self.time_s, split=split, elbo=figures.elbo, scale=self.scale,
+            **vars(figures), **vars(in_force),
         )  # fmt: skip
 
     # ---- steering ---------------------------------------------------------------------------------------------------
@@ -283,14 +257,14 @@ class TrainingSession:
     @property
     def part(self) -> Part | None:
         """Whose weights are updated: the encoder's, all others ('decoder'), or all (None)."""
-        return self._optimiser.part
+        return self._updates.optimiser.part
 
     def set_part(self, part: Part | None) -> MarkRecord | None:
         """Update one part's weights alone from the next update on, or all (None); None where that is so already."""
         self._settle()
         if part == self.part:
             return None
-        self._optimiser.restrict(part)
+        self._updates.optimiser.restrict(part)
         return self._mark("part", {None: 0.0, "encoder": 1.0, "decoder": 2.0}[part])
 
     def _mark(self, name: MarkName, value: float) -> MarkRecord:
@@ -347,8 +321,8 @@ class TrainingSession:
     def state(self) -> tuple[dict[str, AnyArray], dict[str, Any]]:
         """Return (arrays, meta), copies of everything that decides how the training goes on."""
         self._settle()
-        arrays = to_arrays(self._tensors())
-        arrays["generator"] = self._generator.get_state().numpy().copy()
+        arrays = to_arrays(self._updates.tensors())
+        arrays["generator"] = self._updates.generator_state()
         meta = SessionMeta(
             step=self.step, time_s=self.time_s, sums_since=self._sums_since, is_evaluating=self.is_evaluating,
             best_value=self._best.value, best_step=self._best.step, device=self._device.type,
@@ -359,30 +333,14 @@ class TrainingSession:
     def load(self, arrays: Mapping[str, AnyArray], meta: Mapping[str, Any]) -> None:
         """Take over a state; RunError when it does not fit this model, and then nothing is changed."""
         restored = SessionMeta.read(meta)
-        generator = self._restored_generator(arrays, restored)
-        copy_into(self._tensors(), arrays)
-        self._generator = generator
+        generator = self._updates.restored_generator(arrays, restored)
+        copy_into(self._updates.tensors(), arrays)
+        self._updates.restore(generator, restored)
         self.notes = restored.notes(device=self._device.type, torch=str(torch.__version__))
         self.step, self.time_s, self._sums_since = restored.step, restored.time_s, restored.sums_since
-        self._live.restore(restored)
-        self._optimiser.restrict(restored.part)
         self._best = BestKeeper(value=restored.best_value, step=restored.best_step)
         if restored.is_evaluating:
             self._begin_evaluation()
-
-    def _restored_generator(self, arrays: Mapping[str, AnyArray], restored: SessionMeta) -> torch.Generator:
-        """The training's generator as it was; on another kind of device, whose state means nothing here, a new one."""
-        if self._device.type == restored.device:
-            return to_generator(arrays, self._device)
-        return seeded_generator(self.config.train.seed, Stream.TRAINING, restored.step, device=self._device)
-
-    def _tensors(self) -> dict[str, torch.Tensor]:
-        """Every tensor that training changes, by name."""
-        return {
-            **stored_tensors(self.model),
-            **self._optimiser.state(),
-            "metrics": self._sums.row,
-        }
 
 
 def _held_out_indices(config: RunConfig, data: ImageData) -> NDArray[np.int64]:

@@ -1,5 +1,7 @@
 """The optimisers against torch's own, their latch, and weights whose gradient is exactly 0."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -111,15 +113,13 @@ def test_a_surrogate_that_is_not_finite_is_refused_too(tiny_config, digits_data,
     session = TrainingSession.new(tiny_config.with_values(values), digits_data)
     train(session, 3)
     before = weights(session)
-    means = session._objective.means
+    means = session._updates.objective.means
 
     def broken(*args, **kwargs):
-        import dataclasses
-
         found = means(*args, **kwargs)
         return dataclasses.replace(found, surrogate=found.surrogate * float("nan"))
 
-    monkeypatch.setattr(session._objective, "means", broken)
+    monkeypatch.setattr(session._updates.objective, "means", broken)
     while session.advance() is not Advance.DIVERGED:
         pass
     assert session.step == 3

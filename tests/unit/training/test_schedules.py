@@ -149,3 +149,15 @@ def test_one_part_alone_can_be_updated(tiny_config, digits_data, part, moves):
     train(session, 1)
     assert (weights(session) != still).mean() > 0.5
     assert [record.name for record in session.take_records() if isinstance(record, MarkRecord)] == []
+
+
+def test_a_value_changed_while_an_evaluation_is_under_way_is_not_told_of_its_record(tiny_config, digits_data):
+    config = tiny_config.with_values({"train.evaluate_every": 3, "train.batch_size": 16})
+    session = TrainingSession.new(config, digits_data)
+    for _ in range(4):
+        session.advance()
+    assert session.is_evaluating
+    session.set_live("beta", 9.0)
+    (record,) = (one for one in train(session, 0) if isinstance(one, MetricRecord) and one.split == "held_out")
+    assert record.beta == 1
+    assert record.loss == pytest.approx(record.distortion + record.kl, rel=1e-5)

@@ -37,7 +37,10 @@ def is_relevant(key: str, config: RunConfig) -> bool:
         "data.labels_per_class": is_labelled,
         "objective.bound": is_vae,
         "objective.samples": model.kind != "autoencoder",
-        "objective.kl": is_vae and model.prior == "standard_normal" and objective.bound == "elbo",
+        "objective.kl": is_vae
+        and model.prior == "standard_normal"
+        and objective.bound == "elbo"
+        and objective.similarity == "kl",
         "objective.gradient": is_vae,
         "objective.beta": model.kind != "autoencoder" and objective.similarity != "mmd",
         "objective.warmup": model.kind != "autoencoder" and objective.similarity != "mmd",

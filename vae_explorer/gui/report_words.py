@@ -10,9 +10,6 @@ from PySide6.QtCore import QCoreApplication
 
 from vae_explorer.gui.widgets.curve_text import nats_text
 
-MAX_BAD_SHARE = 0.05
-"""More images than this with a k-hat above 0.7, and the estimate of log p(x) is said not to be trusted."""
-
 
 @dataclass(frozen=True)
 class ReportRow:
@@ -40,24 +37,8 @@ def report_rows(report: dict[str, Any]) -> list[ReportRow]:
 
 
 def report_notes(report: dict[str, Any]) -> list[str]:
-    """Return what has to be said of the figures: what is missing and why, and what is not to be trusted."""
-    notes = []
-    if report.get("elbo") is None:
-        notes.append(_tr("An autoencoder has no prior and no bound: the reconstruction loss is all there is."))
-    elif report.get("bits_per_dim") is None:
-        notes.append(
-            _tr(
-                "No bits per dimension: this likelihood is no density of these pixels, and the numbers do not compare "
-                "between data sets or with densities."
-            )
-        )
-    bad = report.get("k_hat_bad_share")
-    if bad is not None and _is_number(bad) and bad > MAX_BAD_SHARE:
-        text = _tr("log p(x) is not to be trusted: {share} of the images have k-hat above 0.7; draw more samples.")
-        notes.append(text.format(share=f"{100 * bad:.0f} %"))
-    if _is_number(report.get("gap_estimate")) and report.get("gap") is None:
-        notes.append(_tr("The gap is an estimate from samples and too small: sampled log p(x) is biased low."))
-    return notes
+    """Return the sentences of a report: what is missing and why, what is not to be trusted, the verdict on collapse."""
+    return [str(sentence) for sentence in report.get("words") or ()]
 
 
 def _known() -> list[tuple[str, str, str, str]]:

@@ -20,6 +20,8 @@ from vae_explorer.gui.widgets.plot_style import tick_font
 N_FIT = 4
 """The first columns are as wide as they need, the meaning takes the rest."""
 
+NOTE_LINES = 4
+
 
 class WorthTable(QWidget):
     """Can be read and copied cell by cell with the keyboard; empty until a report is there."""
@@ -46,11 +48,17 @@ class WorthTable(QWidget):
         self._notes = QLabel()
         self._notes.setObjectName("worth_notes")
         self._notes.setWordWrap(True)
+        self._notes.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
         column_ = QVBoxLayout(self)
         column_.setContentsMargins(0, 0, 0, 0)
         column_.setSpacing(GRID_PX // 2)
+        self._notes_scroll = QScrollArea()
+        self._notes_scroll.setFrameShape(QFrame.Shape.NoFrame)
+        self._notes_scroll.setWidgetResizable(True)
+        self._notes_scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._notes_scroll.setWidget(self._notes)
         column_.addWidget(self._table, 1)
-        column_.addWidget(self._notes)
+        column_.addWidget(self._notes_scroll)
         self.show_report([], [])
         self._restyle()
 
@@ -65,7 +73,7 @@ class WorthTable(QWidget):
                     item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
                 self._table.setItem(at, column, item)
         self._notes.setText("\n".join(notes))
-        self._notes.setVisible(bool(notes))
+        self._notes_scroll.setVisible(bool(notes))
         self._fit_rows()
 
     def _fit_rows(self) -> None:
@@ -84,7 +92,9 @@ class WorthTable(QWidget):
             " padding: 2px 4px; }"
         )
         self._notes.setFont(tick_font())
-        self._notes.setStyleSheet(f"color: {theme.warning};")
+        # The table keeps most of the room; what has more lines is scrolled.
+        self._notes_scroll.setFixedHeight(NOTE_LINES * self._notes.fontMetrics().lineSpacing() + 2)
+        self._notes.setStyleSheet(f"color: {theme.muted};")
 
     # ---- Qt -------------------------------------------------------------------------------------------------------
 

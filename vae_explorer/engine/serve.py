@@ -24,6 +24,7 @@ from vae_explorer.engine.messages import (
     RequestFailed,
 )
 from vae_explorer.engine.mixture_fits import fit_slices
+from vae_explorer.engine.questions import Lattice, theory_slices
 from vae_explorer.engine.slices import Slices, drain, read_only
 from vae_explorer.errors import UsageError, VaeExplorerError
 from vae_explorer.evaluation.pictures import picture_slices
@@ -52,10 +53,11 @@ def answer(request: Request, model: Looker, data: ImageData) -> Answer:
     return drain(answer_slices(request, model, data))
 
 
-def answer_slices(request: Request, model: Any, data: Any) -> Slices[Answer]:
+def answer_slices(request: Request, model: Any, data: Any, *, lattice: Lattice | None = None) -> Slices[Answer]:
     """Answer a request in slices of SMALL_BATCH codes or so; a failure becomes RequestFailed.
 
-    model, data: of the open run; both None where the question needs none.
+    model, data: of the open run; both None where the question needs none. lattice: what is decoded of `model` for
+    exact posteriors; None decodes it for this question alone.
     """
     try:
         match request:
@@ -68,7 +70,7 @@ def answer_slices(request: Request, model: Any, data: Any) -> Slices[Answer]:
             case FitMixture():
                 return (yield from fit_slices(request, step=0 if model is None else model.step))
             case _:
-                raise UsageError(f"{type(request).__name__} cannot be answered.")
+                return (yield from theory_slices(request, lattice or Lattice(model), n_images=len(data)))
     except Exception as error:
         if not isinstance(error, VaeExplorerError):
             log.exception("request %s of channel %s failed", request.id, request.channel)

@@ -1,25 +1,14 @@
-"""Work in slices: what takes long is a generator that yields now and then, so that the loop can turn in between."""
+"""What leaves the engine: worked in slices, so that the loop can turn in between, and sealed."""
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from typing import Any, TypeVar
+from typing import Any
 
 from numpy.typing import NDArray
 
-T = TypeVar("T")
-Slices = Generator[float, None, T]
-"""Yields the share that is done, 0 to 1, and returns the result."""
+from vae_explorer.evaluation.slices import Slices, T, drain
 
-
-def drain(slices: Slices[T]) -> T:
-    """Work all slices at once and return the result."""
-    while True:
-        try:
-            next(slices)
-        except StopIteration as end:
-            result: T = end.value
-            return result
+__all__ = ["Slices", "T", "drain", "read_only"]
 
 
 def read_only(array: NDArray[Any]) -> NDArray[Any]:

@@ -12,6 +12,7 @@ from vae_explorer.engine.asking import Questions
 from vae_explorer.engine.messages import Answer, CodesSnapshot, Request, Which
 from vae_explorer.engine.outbox import Outbox
 from vae_explorer.engine.pacing import SLICE_S, Clock, TokenBucket
+from vae_explorer.engine.questions import Lattice
 from vae_explorer.engine.serve import answer_slices
 from vae_explorer.engine.showcase import Showcase
 from vae_explorer.engine.slices import Slices
@@ -48,7 +49,7 @@ class LiveViews:
         self._sample = LiveSample(len(data))
         self._next_s = 0.0
         self._snapshot_s = 0.0
-        self._frozen: Any = None
+        self._lattice: Lattice | None = None
         self._snapshot_model: Any = None
         self._is_snapshot_large = False
         self.latest: CodesSnapshot | None = None
@@ -57,9 +58,14 @@ class LiveViews:
     @property
     def frozen(self) -> Any:
         """The session's frozen model, copied once a step."""
-        if self._frozen is None or self._frozen.step != self._session.step:
-            self._frozen = self._session.frozen()
-        return self._frozen
+        return self._newest_lattice.model
+
+    @property
+    def _newest_lattice(self) -> Lattice:
+        """The frozen model with what was decoded of it for exact posteriors; that of a step before is let go."""
+        if self._lattice is None or self._lattice.model.step != self._session.step:
+            self._lattice = Lattice(self._session.frozen())
+        return self._lattice
 
     @property
     def sample(self) -> NDArray[np.int64]:
@@ -103,7 +109,7 @@ class LiveViews:
             self._questions.work_slice()
 
     def _begin_question(self, request: Request) -> Slices[Answer]:
-        return answer_slices(request, self.frozen, self._data)
+        return answer_slices(request, self.frozen, self._data, lattice=self._newest_lattice)
 
     def _work_snapshot(self, *, is_running: bool) -> None:
         if is_running and self._is_snapshot_large:

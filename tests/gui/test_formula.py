@@ -88,6 +88,15 @@ def test_the_page_asks_for_the_selected_image_and_shows_its_terms(panel: Formula
         assert colour in text(panel, f"formula_symbol_{row}")
 
 
+def test_what_the_numbers_do_not_compare_with_is_said(panel: FormulaPanel) -> None:
+    controller = controller_of(panel)
+    assert "do not compare between data sets" in text(panel, "formula_note")
+    opened = make_opened()
+    controller.handle(replace(opened, config=opened.config.with_values({"data.binarize": "dynamic"})))
+    controller.select_image(6)
+    assert text(panel, "formula_note") == ""
+
+
 def test_both_readings_stand_side_by_side_with_their_difference(panel: FormulaPanel) -> None:
     controller = controller_of(panel)
     controller.select_image(6)

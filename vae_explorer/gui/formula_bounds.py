@@ -63,6 +63,7 @@ def elbo_page(context: FormulaContext) -> Page:
                 over=tr("mean over the images, over training"),
             ),
         ),
+        context.comparison,
     )
 
 

@@ -74,6 +74,8 @@ class FormulaContext:
     pixels: int = 0
     latent_dim: int = 0
     label: int | None = None
+    comparison: str = ""
+    """What the numbers do not compare with, as `bound_words.comparison_note` says it."""
 
     def over_training(self, name: str) -> Floats | None:
         """Return a figure over training, None where there are fewer than two points of it."""

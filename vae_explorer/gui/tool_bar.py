@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolBar, QToolB
 from vae_explorer.config import field_spec
 from vae_explorer.engine.messages import EngineState, Inspected, RunOpened, RunStatus
 from vae_explorer.gui.actions import WindowActions
+from vae_explorer.gui.bound_words import comparison_note
 from vae_explorer.gui.controller import ModelController
 from vae_explorer.gui.cures import obstacle
 from vae_explorer.gui.icons import IconName, make_icon
@@ -49,6 +50,7 @@ class RunToolBar(QToolBar):
         self._gap = self._add_figure("gap", self.tr("gap"), self.tr(
             "log p(x) - ELBO of the selected image, nats, by quadrature (latent_dim 1 and 2): known while its "
             "posterior is looked at, in the panel Bound or on the map."))  # fmt: skip
+        self._meanings = {name: figure.toolTip() for name, figure in self._figures.items()}
         self._add_state()
         self._actions["train"].triggered.connect(controller.press_train)
         self._actions["pause"].triggered.connect(controller.pause)
@@ -127,8 +129,11 @@ class RunToolBar(QToolBar):
 
     @Slot(object)
     def _on_run_opened(self, event: RunOpened) -> None:
-        for figure in self._figures.values():
+        # Said where the numbers are: it decides what they may be compared with.
+        aside = comparison_note(event.config, self._controller.data)
+        for name, figure in self._figures.items():
             figure.set_value(None)
+            figure.setToolTip(" ".join(text for text in (self._meanings[name], aside) if text))
         self._on_records(event.records)
         self._show_what_is_possible()
 

@@ -245,7 +245,7 @@ class CollapsePanel(QWidget):
         theme = current_theme()
         lines = []
         if verdict is not None:
-            if self._variances is not None:
+            if self._variances is not None and not verdict.is_early:
                 text = self.tr("{n} of {d} units are active").format(
                     n=verdict.n_dims - len(verdict.off), d=verdict.n_dims
                 )

@@ -22,6 +22,7 @@ from superqt import QElidingLabel
 
 from vae_explorer.engine.messages import CodesSnapshot, Encoded, Inspected, Rendered, RunOpened, TermsRead
 from vae_explorer.export.recipe import Recipe
+from vae_explorer.gui.bound_words import comparison_note
 from vae_explorer.gui.controller import ModelController
 from vae_explorer.gui.formula_bounds import elbo_page, gap_page, importance_page, loss_page, readings_page
 from vae_explorer.gui.formula_page import EmReading, FormulaContext, Page, PageName
@@ -271,6 +272,7 @@ class FormulaPanel(QWidget):
             beta=1.0 if live is None else live.beta, free_bits=0.0 if live is None else live.free_bits,
             history=self._history.arrays(), latent_dim=controller.selection.latent_dim,
             pixels=0 if data is None else int(np.prod(data.shape)),
+            comparison="" if config is None else comparison_note(config, data),
             label=int(data.labels[image]) if has_label and data is not None and data.labels is not None else None,
         )  # fmt: skip
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from analytic import GaussianPosterior
+from conftest import close_window
 from fakes import FakeController, make_codes, make_status
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QColor, QImage
@@ -15,11 +16,13 @@ from PySide6.QtWidgets import QApplication, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from vae_explorer.engine import messages as m
+from vae_explorer.gui.app import Explorer
 from vae_explorer.gui.panels.latent_map import LatentMapPanel
 from vae_explorer.gui.panels.posterior_feed import PosteriorFeed
 from vae_explorer.gui.panels.q_walk import QWalk
 from vae_explorer.gui.theme import DARK, LIGHT, apply_theme
 from vae_explorer.gui.widgets.heat import MOST_ALPHA, density_image, energy_image, heat_colour
+from vae_explorer.gui.window_state import open_settings
 
 Open = Callable[..., FakeController]
 MODEL = GaussianPosterior()
@@ -264,6 +267,24 @@ def test_another_theme_has_the_mode_in_its_own_colour(qtbot: QtBot, open_fake_ru
         apply_theme(qapp, "light")
     qtbot.waitUntil(lambda: not panel.map.posterior.theme.is_dark)
     assert min(mode_lightness(panel)) < 80
+
+
+def test_toggles_of_a_run_that_opens_before_the_window_have_its_theme(qtbot: QtBot, qapp: QApplication) -> None:
+    """The demo run opens, and its toggles are polished, before the window is shown in the theme of last time."""
+    apply_theme(qapp, "light")
+    settings = open_settings()
+    settings.setValue("window/theme", "dark")
+    settings.sync()
+    explorer = Explorer()
+    try:
+        explorer.open()
+        explorer.window.show()
+        for name, colour in (("rings", DARK.surface), ("posterior", DARK.raised)):
+            toggle = explorer.window.findChild(QToolButton, f"layer_{name}")
+            assert toggle.grab().toImage().pixelColor(8, 4) == QColor(colour), name
+    finally:
+        close_window(qtbot, explorer)
+        apply_theme(qapp, "light")
 
 
 def test_a_place_without_a_number_is_left_clear(qtbot: QtBot, open_fake_run: Open) -> None:

@@ -87,6 +87,11 @@ class Docks(QObject):
         dock.setObjectName(f"dock_{name}")
         dock.setWidget(panel)
         dock.setAllowedAreas(Area.AllDockWidgetAreas)
+        # Qt only moves a tab that is not raised out of sight; hidden, its panel knows that nobody looks and asks nothing.
+        policy = panel.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)
+        panel.setSizePolicy(policy)
+        dock.visibilityChanged.connect(panel.setVisible)
         return dock
 
     def arrange(self) -> None:

@@ -90,11 +90,13 @@ def _repolish(app: QApplication) -> None:
     """Have every widget with a style sheet take the new palette.
 
     WORKAROUND: such a widget, and all below it, keeps the palette of its last polish and gets no PaletteChange of the
-    application's (seen with PySide6 6.11.3, Fusion style); its sheet has to be set anew.
+    application's (seen with PySide6 6.11.3, Fusion style); its sheet has to be set anew. And where it was not polished
+    yet, as its window was not shown, a new sheet does not reach those below it that were.
     """
     for widget in app.allWidgets():
         sheet = widget.styleSheet()
         if sheet:
+            widget.ensurePolished()
             widget.setStyleSheet("")
             QApplication.sendEvent(widget, QEvent(QEvent.Type.PaletteChange))
             if not widget.styleSheet():

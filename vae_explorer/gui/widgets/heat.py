@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtGui import QColor, QImage
 
+from vae_explorer.latent.contours import contour_segments
+
 Floats = NDArray[np.float32]
 
 STOPS = np.array([[0xF4, 0xBE, 0x5A], [0xE5, 0x74, 0x2B], [0xB3, 0x26, 0x1A]], dtype=np.float64)
@@ -15,7 +17,7 @@ CLEAR_BELOW = 1e-3
 MOST_ALPHA = 0.92
 ENERGY_LEVELS = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
 """Terraces of the energy, nats above its lowest place; the first one holds nearly all of the mass."""
-ENERGY_ALPHA = (0.0, 0.6)
+ENERGY_ALPHA = (0.0, 0.3)
 """Of the highest and of the lowest terrace."""
 MOST_SIDE_PX = 420
 """Terraces are drawn on a picture of at most so many pixels a side, so that their edges are smooth lines."""
@@ -44,6 +46,19 @@ def energy_image(energy: Floats) -> QImage:
     terrace = np.searchsorted(ENERGY_LEVELS, _enlarged(above), side="right")
     depth = 1.0 - terrace / len(ENERGY_LEVELS)
     return _image(depth, ENERGY_ALPHA[0] + (ENERGY_ALPHA[1] - ENERGY_ALPHA[0]) * depth)
+
+
+def energy_lines(energy: Floats) -> list[tuple[QColor, NDArray[np.float64]]]:
+    """Return the edges of the terraces: colour and pieces (n, 2, 2), two ends (x, y) as shares of the picture, y up."""
+    if not np.isfinite(energy).any():
+        return []
+    above = energy.astype(np.float64) - float(energy[np.isfinite(energy)].min())
+    rows, cols = energy.shape
+    n = len(ENERGY_LEVELS)
+    return [
+        (heat_colour(1.0 - place / n), (contour_segments(above, level) + 0.5) / (cols, rows))
+        for place, level in enumerate(ENERGY_LEVELS)
+    ]
 
 
 def _ramp(share: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -66,7 +66,7 @@ class MapTools(QWidget):
 
     def set_has_prior(self, has_prior: bool) -> None:
         """Offer the prior's rings, or not (an autoencoder has no prior)."""
-        self._offer("rings", has_prior)
+        self._toggles["rings"].setVisible(has_prior)
 
     def set_has_labelled(self, has_labelled: bool) -> None:
         """Offer marks of the images whose label is used, or not."""
@@ -74,15 +74,8 @@ class MapTools(QWidget):
 
     def set_has_posterior(self, has_posterior: bool) -> None:
         """Offer the exact posterior and its energy, or not (they need a VAE of one or two latent dimensions)."""
-        self._offer("posterior", has_posterior)
-        self._offer("energy", has_posterior)
-
-    def _offer(self, layer: Layer, is_offered: bool) -> None:
-        # Only on change: a widget that is made visible before its window takes the colours of that moment, and keeps
-        # them when the window opens in another theme.
-        toggle = self._toggles[layer]
-        if toggle.isHidden() == is_offered:
-            toggle.setVisible(is_offered)
+        for name in ("posterior", "energy"):
+            self._toggles[name].setVisible(has_posterior)
 
     def set_latent_dim(self, latent_dim: int) -> None:
         """Offer the latent dimensions of a model; with one or two there is nothing to choose."""

@@ -8,7 +8,7 @@ from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QPen, QPolygonF
 
 from vae_explorer.engine.messages import Inspected
-from vae_explorer.gui.widgets.heat import density_image, energy_image, heat_colour
+from vae_explorer.gui.widgets.heat import density_image, energy_image, energy_lines, heat_colour
 from vae_explorer.gui.widgets.map_layers import MapLayer
 from vae_explorer.gui.widgets.plot_style import translucent
 from vae_explorer.gui.widgets.view_frame import ViewFrame
@@ -45,9 +45,12 @@ class LatticeLayer(MapLayer):
         if len(self.shown.mode) == 1:
             self._paint_line(painter, frame, self.shown)
         else:
-            self._image = self._image or self._make_image(self.shown)
-            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-            painter.drawImage(_room(frame, self.shown), self._image)
+            self._paint_plane(painter, frame, self.shown)
+
+    def _paint_plane(self, painter: QPainter, frame: ViewFrame, shown: Inspected) -> None:
+        self._image = self._image or self._make_image(shown)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        painter.drawImage(_room(frame, shown), self._image)
 
     def _make_image(self, shown: Inspected) -> QImage:
         raise NotImplementedError
@@ -57,7 +60,28 @@ class LatticeLayer(MapLayer):
 
 
 class EnergyLayer(LatticeLayer):
-    """Terraces of -log p(x, z); on a line (latent_dim 1) a strip along the lower edge."""
+    """Terraces of -log p(x, z) and the lines between them; on a line (latent_dim 1) a strip along the lower edge."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lines: list[tuple[QColor, NDArray[np.float64]]] | None = None
+
+    def set_posterior(self, answer: Inspected | None) -> None:
+        """Draw this answer, or none."""
+        self._lines = self._lines if answer is self.shown else None
+        super().set_posterior(answer)
+
+    def _paint_plane(self, painter: QPainter, frame: ViewFrame, shown: Inspected) -> None:
+        super()._paint_plane(painter, frame, shown)
+        self._lines = energy_lines(shown.energy) if self._lines is None else self._lines
+        room = _room(frame, shown)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        for colour, pieces in self._lines:
+            ends = pieces * (room.width(), -room.height()) + (room.left(), room.bottom())
+            lines = [QLineF(*piece) for piece in ends.reshape(-1, 4).tolist()]
+            for pen in (QPen(translucent(self.theme.surface, 0.6), 3.0), QPen(colour, 1.25)):
+                painter.setPen(pen)
+                painter.drawLines(lines)
 
     def _make_image(self, shown: Inspected) -> QImage:
         return energy_image(shown.energy)

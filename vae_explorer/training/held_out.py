@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from vae_explorer.config import RunConfig
+from vae_explorer.data.image_data import ImageData
 from vae_explorer.model.model import Model
 from vae_explorer.model.noise import Stream, seeded_generator
 from vae_explorer.model.pixels import Pixels
@@ -18,6 +20,14 @@ from vae_explorer.training.metrics import Figures, MetricSums
 MAX_CHUNK = 1024
 MAX_CODES = 16_384
 """Codes decoded at once, where an image has many; never fewer than an update decodes."""
+
+
+def held_out_indices(config: RunConfig, data: ImageData) -> NDArray[np.int64]:
+    """Return the validation images, else the test images; none where everything is trained on."""
+    name = data.held_out_name
+    if config.data.train_on == "all" or name is None:
+        return np.empty(0, dtype=np.int64)
+    return data.indices(name)
 
 
 class HeldOutEvaluation:
@@ -34,11 +44,11 @@ class HeldOutEvaluation:
         config: RunConfig,
         objective: Objective,
         pixels: Pixels,
-        indices: np.ndarray,
+        indices: NDArray[np.int64],
         *,
         step: int,
         in_force: InForce,
-        labels: np.ndarray | None = None,
+        labels: NDArray[np.int64] | None = None,
     ) -> None:
         device = pixels.device
         self._objective, self._pixels = objective, pixels

@@ -75,7 +75,8 @@ class LiveValues:
         """
         key = _KEYS[name]
         config = self._config.with_values({key: int(value) if name == "warmup" and value % 1 == 0 else value})
-        check_together(config)
+        if name == "free_bits":
+            check_together(config)
         taken = float(config.get(key))
         if name == "warmup":
             self._warmup, self._is_warmup_by_hand = Warmup("linear", start=step, steps=int(taken)), True

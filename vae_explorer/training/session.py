@@ -25,7 +25,7 @@ from vae_explorer.runs.records import LiveName, LogRecord, MarkName, MarkRecord,
 from vae_explorer.training.best import BestKeeper
 from vae_explorer.training.checkpoint import model_for
 from vae_explorer.training.devices import resolve_device
-from vae_explorer.training.held_out import HeldOutEvaluation
+from vae_explorer.training.held_out import HeldOutEvaluation, held_out_indices
 from vae_explorer.training.live_values import InForce
 from vae_explorer.training.memory import check_codes_fit
 from vae_explorer.training.metrics import Figures
@@ -81,7 +81,7 @@ class TrainingSession:
         self._updates = Updates(config, data, indices, model=self.model, pixels=self._pixels)
         self._live = self._updates.live
         self._sums_since = 0
-        self._held_out = _held_out_indices(config, data)
+        self._held_out = held_out_indices(config, data)
         self._evaluation: HeldOutEvaluation | None = None
         self._is_divergence_told = False
         self._records: list[LogRecord] = []
@@ -111,7 +111,8 @@ class TrainingSession:
         is_last = checkpoint == "last"
         entry, notice = run.find_sound_checkpoint() if is_last else (run.find_checkpoint(checkpoint), None)
         arrays, meta = run.read_checkpoint(entry)
-        session = cls.new(run.config, data, device=device)
+        # Not by `new`: what goes together was checked when the run began, by the rules of its own version.
+        session = cls(run.config, data, device=resolve_device(device or run.config.train.device))
         session.load(arrays, meta)
         if notice is not None:
             session.notes = (notice, *session.notes)
@@ -341,11 +342,3 @@ class TrainingSession:
         self._best = BestKeeper(value=restored.best_value, step=restored.best_step)
         if restored.is_evaluating:
             self._begin_evaluation()
-
-
-def _held_out_indices(config: RunConfig, data: ImageData) -> NDArray[np.int64]:
-    """Validation, else test images; none where everything is trained on."""
-    name = data.held_out_name
-    if config.data.train_on == "all" or name is None:
-        return np.empty(0, dtype=np.int64)
-    return data.indices(name)

@@ -57,14 +57,14 @@ def test_the_sampled_elbo_keeps_the_closed_form_beside_it(tiny_config, beta):
 @torch.no_grad()
 def test_both_readings_of_the_elbo_agree_within_their_monte_carlo_error(tiny_config):
     config, model, x, _ = setting(tiny_config)
-    noise = noise_of(40_000, B)
+    noise = noise_of(5_000, B)
     sampled = config.with_values({"objective.kl": "monte_carlo"})
-    likelihood, log_prior, log_q, _ = parts_of(model, x, noise)
+    _, log_prior, log_q, _ = parts_of(model, x, noise)
     error = (log_q - log_prior).std(0).mean() / (len(noise) * B) ** 0.5
     found, expected = (means_of(one, model, x, noise).loss for one in (sampled, config))
     assert abs(found - expected) < 5 * error
     assert found != expected
-    assert likelihood.shape == (40_000, B)
+    assert error < 0.05
 
 
 @torch.no_grad()

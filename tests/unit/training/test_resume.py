@@ -6,7 +6,7 @@ import torch
 from test_session import images_of, train, weights
 
 from vae_explorer.data.catalog import open_data
-from vae_explorer.errors import RunError, UsageError
+from vae_explorer.errors import ConfigError, RunError, UsageError
 from vae_explorer.resource_files import demo_run_dir
 from vae_explorer.runs.folder import RunFolder
 from vae_explorer.training.checkpoint import open_frozen
@@ -123,6 +123,20 @@ def test_a_state_from_before_there_were_schedules_goes_on(tiny_config, digits_da
     for session in (first, second):
         train(session, 5)
     np.testing.assert_array_equal(weights(second), weights(first))
+
+
+def test_a_run_goes_on_although_the_rules_for_new_ones_have_changed(tiny_config, digits_data, tmp_path):
+    """Binarised images under a Gaussian were once let pass, and taken as they are."""
+    values = {"model.likelihood": "gaussian", "data.binarize": "dynamic"}
+    config = tiny_config.with_values(values)
+    with pytest.raises(ConfigError, match=r"data.binarize"):
+        TrainingSession.new(config, digits_data)
+    first = TrainingSession(config, digits_data, device=torch.device("cpu"))
+    run = make_run(tmp_path / "run", first)
+    save(first, run)
+    second = TrainingSession.resume(run, digits_data)
+    second.set_live("beta", 2.0)
+    train(second, 3)
 
 
 def test_the_bundled_run_of_an_earlier_version_opens_and_goes_on():

@@ -16,6 +16,8 @@ _PER_PIXEL = 5
 """Numbers held for each pixel of a decoded code: image, logits, log-likelihood and their gradients."""
 _PER_FEATURE = 3
 """Numbers held for each feature of a hidden layer: before and after its activation, and a gradient."""
+_PER_PAIR_MMD, _PER_PAIR_TC = 6, 4
+"""Numbers held for each latent dimension of each pair of images: differences, their squares or densities, gradients."""
 
 
 def check_codes_fit(config: RunConfig, shape: tuple[int, int, int], *, n_classes: int, device: torch.device) -> None:
@@ -25,7 +27,8 @@ def check_codes_fit(config: RunConfig, shape: tuple[int, int, int], *, n_classes
     """
     samples = 1 if config.model.kind == "autoencoder" else config.objective.samples
     batch = config.train.batch_size
-    needed = samples * batch * _bytes_of_code(config, shape, n_classes=n_classes)
+    code, pairs = _bytes_of_code(config, shape, n_classes=n_classes), _bytes_of_pairs(config)
+    needed = batch * (samples * code + pairs)
     most = _free_bytes(device) // 2
     if needed <= most:
         return
@@ -33,7 +36,7 @@ def check_codes_fit(config: RunConfig, shape: tuple[int, int, int], *, n_classes
         f"would take {needed / 2**30:,.2f} GiB in an update; expected at most half of the free memory "
         f"({most / 2**30:,.2f} GiB)"
     )
-    fitting = most * samples // needed
+    fitting = (most // batch - pairs) // code
     if samples > 1 and fitting >= 1:
         raise ConfigError(
             f"objective.samples = {samples}: so many codes of each of {batch} images {told}; set it to {fitting} or "
@@ -58,6 +61,15 @@ def _bytes_of_code(config: RunConfig, shape: tuple[int, int, int], *, n_classes:
     if objective.bound == "iwae" and objective.gradient == "score_function":
         numbers += 2 * objective.samples  # each code's baseline is a bound of all others
     return numbers * _FLOAT_BYTES
+
+
+def _bytes_of_pairs(config: RunConfig) -> int:
+    """What an image takes by being compared with all others of its batch."""
+    objective = config.objective
+    if config.model.kind != "vae":
+        return 0
+    numbers = _PER_PAIR_MMD * (objective.mmd_weight > 0) + _PER_PAIR_TC * (objective.tc_weight > 0)
+    return numbers * config.train.batch_size * config.model.latent_dim * _FLOAT_BYTES
 
 
 def _free_bytes(device: torch.device) -> int:

@@ -55,8 +55,12 @@ def test_a_batch_beyond_memory_is_told_of_as_such(tiny_config, free):
         ({"model.prior": "vampprior", "model.components": 5000}, {}),
         ({"objective.gradient": "score_function", "objective.bound": "iwae"}, {"objective.bound": "iwae"}),
         ({}, {"model.kind": "autoencoder"}),
+        ({"objective.mmd_weight": 1.0, "train.batch_size": 4096, "objective.samples": 1},
+         {"train.batch_size": 4096, "objective.samples": 1}),
+        ({"objective.tc_weight": 1.0, "train.batch_size": 4096, "objective.samples": 1},
+         {"train.batch_size": 4096, "objective.samples": 1}),
     ],
-)
+)  # fmt: skip
 def test_what_takes_more_is_counted(tiny_config, free, more, less):
     base = tiny_config.with_values({"objective.samples": 200})
     for mebibytes in range(50, 20_000, 50):

@@ -93,8 +93,17 @@ def test_the_same_seed_gives_the_same_weights_and_another_gives_others(tiny_conf
     assert not is_same(first, other)
 
 
-def test_looking_does_not_change_the_training(tiny_config, digits_data):
-    config = tiny_config.with_values({"data.binarize": "dynamic"})
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"data.binarize": "dynamic"},
+        {"model.prior": "mixture", "model.components": 3, "objective.mmd_weight": 1.0},
+        {"model.kind": "m2", "data.labels_per_class": 10, "train.labelled_batch": 16},
+    ],
+    ids=["binarised", "learnt prior", "m2"],
+)
+def test_looking_does_not_change_the_training(tiny_config, digits_data, values):
+    config = tiny_config.with_values(values)
     quiet, watched = TrainingSession.new(config, digits_data), TrainingSession.new(config, digits_data)
     quiet_records = train(quiet, 40)
     watched_records = []
@@ -104,7 +113,11 @@ def test_looking_does_not_change_the_training(tiny_config, digits_data):
         watched.decode(np.ones((3, 2), dtype=np.float32), draw_seed=watched.step)
         watched.encode(np.arange(4), samples=3, seed=watched.step, draw_seed=1)
         watched.codes(np.arange(20))
-        watched.frozen().encode(np.arange(2))
+        frozen = watched.frozen()
+        frozen.encode(np.arange(2))
+        frozen.terms(3, samples=4, seed=watched.step)
+        frozen.prior_codes(5, seed=watched.step)
+        frozen.aggregate_codes(5, seed=watched.step)
         watched.state()
         watched_records += watched.take_records()
     assert is_same(quiet, watched)

@@ -18,6 +18,7 @@ from vae_explorer.gui.panels.map_posterior import MapPosterior
 from vae_explorer.gui.panels.plane_feed import PlaneFeed
 from vae_explorer.gui.selection import Selection
 from vae_explorer.gui.theme import GRID_PX
+from vae_explorer.gui.widgets.class_chooser import ClassChooser
 from vae_explorer.gui.widgets.code_fields import CodeFields
 from vae_explorer.gui.widgets.find_bar import FindBar
 from vae_explorer.gui.widgets.latent_view import LatentView, has_bound
@@ -45,7 +46,7 @@ class LatentMapPanel(QWidget):
         self._feed = PlaneFeed(controller, self)
         self._build()
         self._posterior = MapPosterior(controller, self._map, self._tools, self)
-        self._classes = MapClasses(controller, self._map, self._tools, self)
+        self._classes = MapClasses(controller, self._map, self._tools, self._chooser, self)
         self._connect()
         self._on_run_opened()
         self._on_data_changed()
@@ -66,6 +67,7 @@ class LatentMapPanel(QWidget):
     def _build(self) -> None:
         self._tools = MapTools()
         self._legend = ClassLegend()
+        self._chooser = ClassChooser()
         self._map = MapView()
         self._map.setObjectName("latent_map")
         self._map.setAccessibleName(self.tr("Latent map"))
@@ -95,6 +97,7 @@ class LatentMapPanel(QWidget):
         above = QHBoxLayout()
         above.setSpacing(GRID_PX)
         above.addWidget(self._legend, 2)
+        above.addWidget(self._chooser)
         above.addWidget(self._state, 1)
         column = QVBoxLayout(self)
         column.setContentsMargins(GRID_PX, GRID_PX, GRID_PX, GRID_PX)

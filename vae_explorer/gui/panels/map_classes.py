@@ -7,6 +7,7 @@ from PySide6.QtCore import QObject, Slot
 
 from vae_explorer.engine.messages import CodesSnapshot
 from vae_explorer.gui.controller import ModelController
+from vae_explorer.gui.widgets.class_chooser import ClassChooser
 from vae_explorer.gui.widgets.latent_view import Points
 from vae_explorer.gui.widgets.map_tools import MapTools
 from vae_explorer.gui.widgets.map_view import MapView
@@ -16,24 +17,27 @@ class MapClasses(QObject):
     """Ties the class chooser and the rings around labelled images to the controller."""
 
     def __init__(
-        self, controller: ModelController, map_view: MapView, tools: MapTools, parent: QObject | None = None
+        self,
+        controller: ModelController,
+        map_view: MapView,
+        tools: MapTools,
+        chooser: ClassChooser,
+        parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._controller, self._map, self._tools = controller, map_view, tools
+        self._controller, self._map, self._tools, self._chooser = controller, map_view, tools, chooser
         controller.run_opened.connect(self._on_run_opened)
         controller.data_changed.connect(self._on_run_opened)
-        controller.label_changed.connect(tools.classes.set_label)
-        tools.classes.chosen.connect(controller.set_label)
+        controller.label_changed.connect(chooser.set_label)
+        chooser.chosen.connect(controller.set_label)
         tools.layers_changed.connect(self._on_layers_changed)
         self._on_run_opened()
 
     @Slot()
     def _on_run_opened(self) -> None:
         controller = self._controller
-        self._tools.classes.set_classes(controller.class_names if controller.decodes_classes else ())
-        self._tools.classes.set_label(controller.label)
-        opened = controller.opened
-        self._tools.set_has_labelled(opened is not None and opened.labelled is not None)
+        self._chooser.set_classes(controller.class_names if controller.decodes_classes else ())
+        self._chooser.set_label(controller.label)
         self.mark(None, np.zeros((0, 2), dtype=np.float32))
         self._on_layers_changed()
 
@@ -47,4 +51,4 @@ class MapClasses(QObject):
 
     @Slot()
     def _on_layers_changed(self) -> None:
-        self._map.labelled.setVisible(self._tools.is_on("labelled"))
+        self._map.labelled.setVisible(self._tools.is_on("points"))

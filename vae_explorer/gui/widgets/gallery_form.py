@@ -212,6 +212,8 @@ class GalleryForm(QWidget):
         if has_classes and place < 0:
             self._kind.addItem(self.tr("Styles under every class"), "classes")
         elif not has_classes and place >= 0:
+            if self.kind == "classes":
+                self._kind.setCurrentIndex(0)
             self._kind.removeItem(place)
 
     def set_label(self, label: int | None) -> None:

@@ -8,12 +8,11 @@ from PySide6.QtCore import QEvent, Signal
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QToolButton, QWidget
 
 from vae_explorer.gui.theme import GRID_PX, current_theme
-from vae_explorer.gui.widgets.class_chooser import ClassChooser
 from vae_explorer.gui.widgets.latent_view import latent_name
 from vae_explorer.gui.widgets.mean_draw import MeanDrawSwitch
 from vae_explorer.gui.widgets.toggle_style import toggle_sheet
 
-Layer = Literal["points", "labelled", "plane", "rings", "path", "picture", "posterior", "energy"]
+Layer = Literal["points", "plane", "rings", "path", "picture", "posterior", "energy"]
 
 
 class MapTools(QWidget):
@@ -41,8 +40,6 @@ class MapTools(QWidget):
         for toggle in self._toggles.values():
             row.addWidget(toggle)
         row.addStretch(1)
-        self.classes = ClassChooser()
-        row.addWidget(self.classes)
         self.mean_draw = MeanDrawSwitch()
         row.addWidget(self.mean_draw)
         reset = QToolButton()
@@ -53,7 +50,6 @@ class MapTools(QWidget):
         reset.clicked.connect(self.reset_asked)
         row.addWidget(reset)
         self.set_latent_dim(2)
-        self.set_has_labelled(False)
         self._restyle()
 
     def is_on(self, layer: Layer) -> bool:
@@ -67,10 +63,6 @@ class MapTools(QWidget):
     def set_has_prior(self, has_prior: bool) -> None:
         """Offer the prior's rings, or not (an autoencoder has no prior)."""
         self._toggles["rings"].setVisible(has_prior)
-
-    def set_has_labelled(self, has_labelled: bool) -> None:
-        """Offer marks of the images whose label is used, or not."""
-        self._toggles["labelled"].setVisible(has_labelled)
 
     def set_has_posterior(self, has_posterior: bool) -> None:
         """Offer the exact posterior and its energy, or not (they need a VAE of one or two latent dimensions)."""
@@ -144,10 +136,9 @@ class MapTools(QWidget):
 
     def _layer_words(self) -> dict[Layer, tuple[str, str, bool]]:
         return {
-            "points": (self.tr("Points"), self.tr("A point for each image: the mean of its q(z|x)."), True),
-            "labelled": (
-                self.tr("Labels"),
-                self.tr("Rings around the images whose label the model has seen; of the others it never sees one."),
+            "points": (
+                self.tr("Points"),
+                self.tr("A point for each image: the mean of its q(z|x); with a ring where M2 sees its label."),
                 True,
             ),
             "plane": (

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
-from PySide6.QtGui import QColor, QHelpEvent, QMouseEvent, QPainter, QPen
+from PySide6.QtGui import QColor, QHelpEvent, QMouseEvent, QPainter, QPen, QResizeEvent
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QToolTip, QWidget
 
 from vae_explorer.gui.theme import current_theme
@@ -18,6 +18,8 @@ from vae_explorer.gui.widgets.plot_style import apply_plot_theme, line_pen, prep
 TRAIN_PX, HELD_OUT_PX = 1.0, 2.0
 LEFT_AXIS_PX = 44
 """The same for all, so that plots side by side are equally wide and do not jump when numbers grow a digit."""
+NARROW_PX = 170
+"""Below this width (four plots and more) places have fewer ticks, whose numbers would run into each other."""
 NEAR_PX = 6
 """How near to a mark the pointer must be for its tooltip."""
 
@@ -224,6 +226,12 @@ class CurvePlot(pg.PlotWidget):
         self.moved_by_hand.emit()
 
     # ---- Qt -------------------------------------------------------------------------------------------------------
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        # Called while the widget is being made, too.
+        if hasattr(self, "place_axis"):
+            self.place_axis.setTickDensity(0.6 if self.width() < NARROW_PX else 1.0)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         super().mouseMoveEvent(event)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,16 +39,14 @@ class CellIntegral:
     """What cells say of a density that is known up to its normaliser; nats.
 
     log_integral: the normaliser. error: how far it may be off. edge_share: share of the mass in the cells at the edge
-    of the box. centres (n, d), log_values (n,), log_mass (n,): of the cells as they are in the end, the density not
-    normalised. log_cells: the mean of that density over each cell of the lattice that was begun with.
+    of the box. mode: (d,), the centre where the density is highest. log_cells: (n,), the mean of the density, not
+    normalised, over each cell of the lattice that was begun with.
     """
 
     log_integral: float
     error: float
     edge_share: float
-    centres: Float
-    log_values: Float
-    log_mass: Float
+    mode: Float
     log_cells: Float
 
 
@@ -59,27 +58,36 @@ class _Cells:
         self.low, self.size, self.counts = low, size, counts
         self.log_mass = log_values + np.log(size).sum()
 
-    @property
-    def centres(self) -> Float:
-        return self.low + self.size * (self.index + 0.5)
-
     def where(self, is_in: Bools) -> _Cells:
         return _Cells(self.index[is_in], self.log_values[is_in], low=self.low, size=self.size, counts=self.counts)
 
-    def keys(self, index: Ints) -> Ints:
-        """One number for each index (n, d)."""
-        keys: Ints = np.ravel_multi_index(tuple(index.T), tuple(self.counts))
-        return keys
-
-    def inside(self, index: Ints) -> Bools:
-        return np.all((index >= 0) & (index < self.counts), axis=-1)
-
     def children(self) -> tuple[Ints, Float, Ints]:
         """Return index, size and counts of the parts of all cells."""
-        parts = _PARTS[len(self.counts)]
-        offsets = np.stack(np.unravel_index(np.arange(parts ** len(self.counts)), (parts,) * len(self.counts)), axis=-1)
-        index = (self.index[:, None, :] * parts + offsets).reshape(-1, len(self.counts))
-        return index, self.size / parts, self.counts * parts
+        dims = len(self.counts)
+        index = (self.index[:, None, :] * _PARTS[dims] + _offsets(_PARTS[dims], dims)).reshape(-1, dims)
+        return index, self.size / _PARTS[dims], self.counts * _PARTS[dims]
+
+    def find(self, index: Ints) -> Ints:
+        """Return the places among these cells of those of the given ones (m, d) that are there."""
+        inside = index[np.all((index >= 0) & (index < self.counts), axis=-1)]
+        wanted = np.ravel_multi_index(tuple(inside.T), tuple(self.counts))
+        place = np.minimum(np.searchsorted(self._sorted_keys, wanted), len(self.index) - 1)
+        found: Ints = self._order[place[self._sorted_keys[place] == wanted]]
+        return found
+
+    @cached_property
+    def _keys(self) -> Ints:
+        keys: Ints = np.ravel_multi_index(tuple(self.index.T), tuple(self.counts))
+        return keys
+
+    @cached_property
+    def _order(self) -> Ints:
+        order: Ints = np.argsort(self._keys, kind="stable")  # which finds at once that the first lattice is in order
+        return order
+
+    @cached_property
+    def _sorted_keys(self) -> Ints:
+        return self._keys[self._order]
 
 
 def integrate_slices(
@@ -99,53 +107,57 @@ def integrate_slices(
     The error is the largest change when only every other of the finest cells is taken along each dimension, so the
     change at double resolution, plus what the larger cells around them are off by where the two sizes meet.
     """
-    index = np.stack(np.unravel_index(np.arange(len(log_values)), counts), axis=-1)
-    begun = _Cells(index, log_values, low=low, size=(high - low) / np.array(counts), counts=np.array(counts))
+    begun = _begin(log_values, low=low, high=high, counts=counts)
     cells, kept, kept_error, asked = begun, [], 0.0, 0
     total = _log_sum(cells.log_mass)
     error = _change_at_double_resolution(cells, -np.inf, total)
     for _ in range(_ROUNDS):
-        is_split = _to_split(cells, total, seeds, share=refinement.share, most_codes=refinement.most_codes - asked)
+        # A mode may have fallen through cells that seem fine enough: so seeds are looked at in any case.
+        if error + kept_error <= refinement.tolerance and not len(seeds):
+            break
+        most_codes = refinement.most_codes - asked
+        is_split = _to_split(cells, total, seeds, share=refinement.share, most_codes=most_codes)
         if not is_split.any():
             break
         kept.append(cells.where(~is_split))
         kept_error += _error_of_kept(cells, is_split, total, change=error)
         children, size, finer_counts = cells.where(is_split).children()
         finer = yield from values_at(low + size * (children + 0.5))
-        asked += len(finer)
         cells = _Cells(children, finer, low=low, size=size, counts=finer_counts)
-        rest = _log_sum(np.concatenate([part.log_mass for part in kept]))
+        asked, seeds = asked + len(finer), seeds[:0]
+        rest = float(np.logaddexp.reduce([_log_sum(part.log_mass) for part in kept]))
         total = float(np.logaddexp(rest, _log_sum(cells.log_mass)))
         error = _change_at_double_resolution(cells, rest, total)
-        seeds = seeds[:0]
-        if error + kept_error <= refinement.tolerance:
-            break
     return _integral(begun, [*kept, cells], total, error + kept_error)
+
+
+def _begin(log_values: Float, *, low: Float, high: Float, counts: tuple[int, ...]) -> _Cells:
+    index = np.stack(np.unravel_index(np.arange(len(log_values)), counts), axis=-1)
+    return _Cells(index, log_values, low=low, size=(high - low) / np.array(counts), counts=np.array(counts))
 
 
 def _to_split(cells: _Cells, total: float, seeds: Float, *, share: float, most_codes: int) -> Bools:
     """Which cells to split: the heavy ones, those of the seeds, and the neighbours of both that are as large."""
     dims = len(cells.counts)
-    is_split = cells.log_mass - total > np.log(share)
+    heavy = cells.index[cells.log_mass - total > np.log(share)]
     seeded = np.floor((seeds - cells.low) / cells.size).astype(np.int64)
-    cores = np.concatenate([cells.index[is_split], seeded[cells.inside(seeded)]])
-    steps = np.stack(np.meshgrid(*[np.arange(-1, 2)] * dims, indexing="ij"), axis=-1).reshape(-1, dims)
-    around = (cores[:, None, :] + steps).reshape(-1, dims)
-    is_split = np.isin(cells.keys(cells.index), cells.keys(around[cells.inside(around)]))
+    cores = np.concatenate([heavy, seeded])
+    chosen = np.unique(cells.find((cores[:, None, :] + (_offsets(3, dims) - 1)).reshape(-1, dims)))
     most = max(0, most_codes // _PARTS[dims] ** dims)
-    if is_split.sum() > most:
-        chosen = np.flatnonzero(is_split)
-        lightest_first = chosen[np.argsort(cells.log_mass[chosen], kind="stable")]
-        is_split[lightest_first[: len(chosen) - most]] = False
+    heaviest_first = chosen[np.argsort(-cells.log_mass[chosen], kind="stable")]
+    is_split = np.zeros(len(cells.index), dtype=np.bool_)
+    is_split[heaviest_first[:most]] = True
     return is_split
 
 
 def _change_at_double_resolution(cells: _Cells, rest: float, total: float) -> float:
     """Largest change of `total` where of all cells only every other one along each dimension is taken, times 2 ** d."""
-    parity = cells.keys(cells.index % 2)
-    halves = [cells.log_mass[parity == one] for one in np.unique(parity)]
-    factor = np.log(len(halves))
-    return max(abs(float(np.logaddexp(rest, _log_sum(half) + factor)) - total) for half in halves)
+    halves = 2 ** len(cells.counts)
+    parity = np.ravel_multi_index(tuple((cells.index % 2).T), (2,) * len(cells.counts))
+    shares = np.bincount(parity, weights=np.exp(cells.log_mass - total), minlength=halves)
+    rest_share = np.exp(rest - total)
+    with np.errstate(divide="ignore"):
+        return float(np.abs(np.log(rest_share + halves * shares)).max())
 
 
 def _error_of_kept(cells: _Cells, is_split: Bools, total: float, *, change: float) -> float:
@@ -157,28 +169,25 @@ def _error_of_kept(cells: _Cells, is_split: Bools, total: float, *, change: floa
 
 def _border_error(cells: _Cells, is_split: Bools, total: float) -> float:
     """The midpoint rule's error at the border between cells that are split and cells that are not (_FLUX)."""
-    keys = cells.keys(cells.index)
-    order = np.argsort(keys)
-    split, shares = cells.index[is_split], np.exp(cells.log_mass - total)
+    split = cells.index[is_split]
+    shares = np.exp(cells.log_mass - total)
     flux = 0.0
-    for step in np.concatenate([np.eye(len(cells.counts), dtype=np.int64), -np.eye(len(cells.counts), dtype=np.int64)]):
-        beside = split + step
-        is_inside = cells.inside(beside)
-        wanted = cells.keys(beside[is_inside])
-        place = order[np.minimum(np.searchsorted(keys, wanted, sorter=order), len(keys) - 1)]
-        is_border = (keys[place] == wanted) & ~is_split[place]
-        flux += float((shares[is_split][is_inside] - shares[place])[is_border].sum())
+    for step in np.eye(len(cells.counts), dtype=np.int64):
+        for beside, back in ((split + step, -step), (split - step, step)):
+            place = cells.find(beside)
+            border = place[~is_split[place]]
+            inner = cells.find(cells.index[border] + back)
+            flux += float((shares[inner] - shares[border]).sum())
     return _FLUX * abs(flux)
 
 
 def _integral(begun: _Cells, levels: list[_Cells], total: float, error: float) -> CellIntegral:
     is_edge = ((begun.index == 0) | (begun.index == begun.counts - 1)).any(axis=1)
-    centres = np.concatenate([cells.centres for cells in levels])
-    log_mass = np.concatenate([cells.log_mass for cells in levels])
+    highest = max((cells for cells in levels if len(cells.index)), key=lambda cells: float(cells.log_values.max()))
+    mode = highest.low + highest.size * (highest.index[highest.log_values.argmax()] + 0.5)
     return CellIntegral(
         log_integral=total, error=error, edge_share=float(np.exp(_log_sum(begun.log_mass[is_edge]) - total)),
-        centres=centres, log_values=np.concatenate([cells.log_values for cells in levels]), log_mass=log_mass,
-        log_cells=_log_cells(begun, levels[1:], total),
+        mode=mode, log_cells=_log_cells(begun, levels[1:], total),
     )  # fmt: skip
 
 
@@ -186,12 +195,18 @@ def _log_cells(begun: _Cells, finer: list[_Cells], total: float) -> Float:
     """Log of the density's mean over each of the cells that were begun with, not normalised."""
     mass = np.zeros(len(begun.index))
     for cells in finer:
-        place = begun.keys(np.floor((cells.centres - begun.low) / begun.size).astype(np.int64))
+        ancestors = cells.index // (cells.counts // begun.counts)
+        place = np.ravel_multi_index(tuple(ancestors.T), tuple(begun.counts))
         mass += np.bincount(place, weights=np.exp(cells.log_mass - total), minlength=len(mass))
     is_known = mass > 0  # not where nothing was split, nor where exp gives 0
     log_cells = begun.log_values.copy()
     log_cells[is_known] = np.log(mass[is_known]) + total - np.log(begun.size).sum()
     return log_cells
+
+
+def _offsets(side: int, dims: int) -> Ints:
+    """All indices (side ** dims, dims) from 0 to side - 1."""
+    return np.stack(np.unravel_index(np.arange(side**dims), (side,) * dims), axis=-1)
 
 
 def _log_sum(values: Float) -> float:

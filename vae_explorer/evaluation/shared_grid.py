@@ -64,22 +64,30 @@ class SharedGrid:
 
 def check_quadrature(model: ModelReader) -> None:
     """Raise UsageError, with the nearest thing that works, where there is no integral over codes on a lattice."""
+    reason = quadrature_obstacle(model)
+    if reason is not None:
+        raise UsageError(reason)
+
+
+def quadrature_obstacle(model: ModelReader) -> str | None:
+    """Return why log p(x) is not integrated on a lattice, one sentence with the way out; None where it is."""
     kind = model.config.model.kind
     if model.is_autoencoder:
-        raise UsageError(
+        return (
             "model.kind = 'autoencoder': it has no prior, hence no exact posterior and no log p(x); train a vae on the "
             "same data."
         )
     if kind in LABELLED:
-        raise UsageError(
+        return (
             f"model.kind = {kind!r}: its exact posterior is over classes and codes together, which is not integrated "
             "here; importance sampling works, with the classes summed out (vae-explorer evaluate --samples 5000)."
         )
     if model.latent_dim > 2:
-        raise UsageError(
+        return (
             f"model.latent_dim = {model.latent_dim}: the exact posterior is integrated in 1 and 2 dimensions only; "
             "importance sampling works in any (vae-explorer evaluate --samples 5000)."
         )
+    return None
 
 
 def grid_slices(model: ModelReader, *, side: int = SIDE) -> Slices[SharedGrid]:

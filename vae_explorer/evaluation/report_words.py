@@ -1,0 +1,86 @@
+"""What has to be said of an evaluation in plain sentences: what not to trust, what is missing and why, the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vae_explorer.evaluation.report_figures import BAD_K_HAT
+from vae_explorer.evaluation.shared_grid import quadrature_obstacle
+from vae_explorer.latent.collapse import collapse_verdict
+from vae_explorer.objective.reading import FrozenModel
+
+Float = NDArray[np.float64]
+History = tuple[NDArray[np.int64], Float]
+"""Steps (T,) and kl_per_dim (T, latent_dim), nats, of a training."""
+
+MOST_BAD = 0.05
+"""More images than this with a bad k-hat, and log p(x) is not to be trusted."""
+EXACT_ERROR = 5e-3
+"""Nats: an integral that may be off by more is said to be."""
+
+
+def words_of(
+    figures: dict[str, Any], model: FrozenModel, *, n_asked: int, variances: Float | None, history: History | None
+) -> list[str]:
+    """Return the sentences.
+
+    n_asked: images of the split. variances: (latent_dim,), of the posterior mean over images, where there is one.
+    history: of the training, for the step from which a dimension is off.
+    """
+    sentences = [*_of_extent(figures, n_asked), *_of_bound(figures, model), *_of_samples(figures)]
+    if variances is not None:
+        steps, kl = history or (np.empty(0, dtype=np.int64), np.empty((0, 0)))
+        sentences += collapse_verdict(steps, kl, variances).sentences
+        if figures["gap"] is not None:
+            sentences.append(f"Apart from that the bound is loose by {figures['gap']:.3g} nats, its gap.")
+    return sentences
+
+
+def _of_extent(figures: dict[str, Any], n_asked: int) -> Iterator[str]:
+    n = figures["n"]
+    if not figures["is_complete"]:
+        yield f"The evaluation was ended early: {n:,} of {n_asked:,} images are done; what was not begun is missing."
+    if 0 < figures["n_exact"] < n:
+        yield f"log_px_exact, elbo_exact and gap are means over {figures['n_exact']:,} of the {n:,} images."
+    if 0 < figures["n_improved"] < n:
+        yield f"amortisation_gap is the mean over {figures['n_improved']:,} of the {n:,} images."
+    if figures["n_information"] is not None and figures["n_information"] < n:
+        yield f"mutual_information is that of {figures['n_information']:,} of the {n:,} images."
+
+
+def _of_bound(figures: dict[str, Any], model: FrozenModel) -> Iterator[str]:
+    if figures["elbo"] is None:
+        yield "An autoencoder has no prior: no bound, no log p(x) and no KL, only a distortion."
+        return
+    if figures["bits_per_dim"] is None:
+        yield (
+            "A Bernoulli likelihood is no density of grey pixels: there are no bits per dimension, and the figures "
+            "compare with those of other Bernoulli models of the same images only."
+        )
+    if figures["gap_estimate"] is not None:
+        yield "gap_estimate is too low: log p(x) from samples is biased low, and its exact value is not known here."
+    if (figures["log_px_exact_error"] or 0.0) > EXACT_ERROR:
+        yield (
+            f"log_px_exact may be off by {figures['log_px_exact_error']:.2g} nats: the posteriors are too narrow, or "
+            "reach beyond the lattice."
+        )
+    if model.n_classes:
+        yield quadrature_obstacle(model) or ""
+
+
+def _of_samples(figures: dict[str, Any]) -> Iterator[str]:
+    bad = figures["k_hat_bad_share"]
+    if figures["log_px"] is None:
+        return
+    if bad is None:
+        yield f"{figures['samples']} samples an image are too few to say how far log_px is to be trusted; take more."
+    elif bad > MOST_BAD:
+        instead = " or read log_px_exact" if figures["log_px_exact"] is not None else ""
+        yield (
+            f"log_px is not to be trusted: for {bad:.0%} of the images Pareto k-hat is above {BAD_K_HAT}, so that a "
+            f"few codes decide and the estimate is too low by an unknown amount; take more samples{instead}."
+        )

@@ -17,7 +17,7 @@ from vae_explorer.config import (
     parse_assignment,
     read_config_file,
 )
-from vae_explorer.config_rules import is_relevant
+from vae_explorer.config_rules import check_together, is_relevant
 from vae_explorer.errors import ConfigError, DataError
 from vae_explorer.resource_files import preset_names, preset_path, preset_title
 
@@ -173,11 +173,17 @@ def test_configuration_files(tmp_path: Path) -> None:
     assert ConfigError.exit_code == 2
 
 
+PRESETS = [
+    "aevb", "digits-2d", "iwae-1", "iwae-5", "iwae-50", "m1m2-100", "m2-100", "mnist-20d", "mnist-2d", "ppca",
+    "shapes-conv",
+]  # fmt: skip
+
+
 def test_presets_are_valid_and_described() -> None:
-    assert preset_names() == ["digits-2d", "mnist-20d", "mnist-2d", "shapes-conv"]
+    assert preset_names() == PRESETS
     for name in preset_names():
         config = read_config_file(preset_path(name))
-        assert config.data.name in name
+        check_together(config)
         assert len(preset_title(name)) > 20
     assert read_config_file(preset_path("mnist-20d")).train.epochs == 10
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 import numpy as np
-from PySide6.QtCore import QEvent, Qt
+from PySide6.QtCore import QEvent, Qt, QTimer
 from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
@@ -45,6 +45,8 @@ PAGES: dict[PageName, Callable[[FormulaContext], Page]] = {
 EXACT_DIMS = 2
 """Up to so many latent dimensions log p(x) is known by quadrature."""
 MAX_DRAWS = 5000
+REDRAW_MS = 200
+"""Records are gathered for so long before the curves over training are drawn again."""
 
 
 class FormulaPanel(QWidget):
@@ -69,6 +71,8 @@ class FormulaPanel(QWidget):
         self._encoded: Encoded | None = None
         self._message = ""
         self._shown_image: int | None = None
+        self._redraw_due = QTimer(self, singleShot=True, interval=REDRAW_MS)
+        self._redraw_due.timeout.connect(self._show_page)
         self._build()
         self._connect()
         if controller.opened is not None:
@@ -181,8 +185,8 @@ class FormulaPanel(QWidget):
 
     def _on_records(self, records: Iterable[LogRecord]) -> None:
         self._history.add(records)
-        if self.isVisible() and not self._is_asking:
-            self._show_page()
+        if self.isVisible() and not self._redraw_due.isActive():
+            self._redraw_due.start()
 
     def _on_selection(self, selection: Selection) -> None:
         if selection.image != self._shown_image:

@@ -48,7 +48,8 @@ class WorthPage(QWidget):
         self._samples.set_help(self.tr("Codes drawn for each image: more make log p(x) tighter, and take longer."))
         self._evaluate = QPushButton(self.tr("Evaluate"))
         self._evaluate.setObjectName("worth_evaluate")
-        self._evaluate.setToolTip(self.tr("Work out what the model is worth, from a copy of its weights as they are."))
+        self._help = self.tr("Work out what the model is worth, from a copy of its weights as they are.")
+        self._evaluate.setToolTip(self._help)
         self._evaluate.clicked.connect(self._on_evaluate)
         self._task = TaskBar("assessing")
         self._task.cancelled.connect(self.cancelled)
@@ -73,8 +74,7 @@ class WorthPage(QWidget):
     def set_obstacle(self, reason: str) -> None:
         """Say why nothing can be evaluated, '' where it can."""
         self._evaluate.setEnabled(not reason)
-        if reason:
-            self._evaluate.setToolTip(reason)
+        self._evaluate.setToolTip(reason or self._help)
 
     def begin(self) -> None:
         """An evaluation is under way."""

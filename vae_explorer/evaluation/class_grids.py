@@ -43,12 +43,18 @@ def class_grid(model: FrozenModel, data: ImageData, recipe: Recipe) -> CodeGrid:
 def tile_labels(model: FrozenModel, recipe: Recipe, *, shape: tuple[int, int]) -> Labels | None:
     """Return the class of each tile of a picture, int64 (rows, cols), or None for the mean over p(y).
 
-    That of the recipe; else every class for 'classes', and drawn ones for samples.
+    That of the recipe; else every class for 'classes', and drawn ones for samples. Raises UsageError for a class of
+    M1+M2, whose images depend on the code alone.
     """
     if model.n_classes == 0 and recipe.label is None:
         return None
     if recipe.what == "classes":
         return np.broadcast_to(np.arange(model.n_classes), shape)
+    if recipe.label is not None and model.config.model.kind == "m1m2":
+        raise UsageError(
+            f"--label {recipe.label}: in M1+M2 the class acts through the code, which decodes to one image; take "
+            "--what classes for styles under every class, or a run of m2."
+        )
     if recipe.label is not None:
         return np.full(shape, recipe.label, dtype=np.int64)
     if recipe.what == "samples":

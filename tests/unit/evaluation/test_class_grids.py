@@ -70,6 +70,11 @@ def test_a_chosen_class_is_that_of_all_tiles_and_without_one_the_mean_over_all(m
         make_picture(m2, digits_data, Recipe(what="manifold", label=10))
 
 
+def test_the_codes_of_m1_and_m2_decode_to_one_image_whatever_the_class(tiny_config, digits_data):
+    with pytest.raises(UsageError, match=r"--label 3: in M1\+M2 the class acts through the code.* --what classes"):
+        make_picture(model_of("m1m2", tiny_config, digits_data), digits_data, Recipe(what="samples", label=3))
+
+
 def test_samples_are_of_drawn_classes(m2, digits_data):
     made = make_picture(m2, digits_data, Recipe(what="samples", rows=2, cols=10, seed=3))
     codes, tiles = made.arrays["codes"].reshape(20, 2), made.arrays["tiles"].reshape(20, 1, 8, 8)

@@ -16,7 +16,7 @@ SCALED = ("gaussian", "discretised_logistic")
 
 
 def is_relevant(key: str, config: RunConfig) -> bool:
-    """Whether a setting has an effect under the other settings (a form greys out the rest)."""
+    """Whether a setting has an effect under the other settings (a form hides the rest)."""
     model, data, objective, train = config.model, config.data, config.objective, config.train
     is_vae, is_labelled = model.kind == "vae", model.kind in LABELLED
     has_mmd = is_vae and (objective.similarity == "mmd" or objective.mmd_weight > 0)

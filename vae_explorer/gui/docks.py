@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject, Qt
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 from vae_explorer.gui.controller import ModelController
+from vae_explorer.gui.panels.beside import BesidePanel
 from vae_explorer.gui.panels.bound import BoundPanel
 from vae_explorer.gui.panels.collapse import CollapsePanel
 from vae_explorer.gui.panels.curves import CurvesPanel
@@ -28,7 +29,7 @@ SIDE_SHARE = {"run": 0.22, "here": 0.21}
 FOOT_SHARE = 0.31
 """Height of the docks at the foot, of the window's."""
 CURVES_SHARE = 0.45
-FOOT_TABS = ("interpolation", "sliders", "gallery", "bound", "collapse", "em", "formula")
+FOOT_TABS = ("interpolation", "sliders", "gallery", "bound", "collapse", "em", "beside", "formula")
 """The docks that share one place at the foot, in the order of their tabs."""
 
 
@@ -47,6 +48,7 @@ class Panels:
     collapse: CollapsePanel
     em: EmTheatrePanel
     formula: FormulaPanel
+    beside: BesidePanel
 
 
 class Docks(QObject):
@@ -68,6 +70,7 @@ class Docks(QObject):
             sliders=SlidersPanel(controller), gallery=GalleryPanel(controller),
             bound=BoundPanel(controller), collapse=CollapsePanel(controller),
             em=EmTheatrePanel(controller), formula=FormulaPanel(controller),
+            beside=BesidePanel(controller),
         )  # fmt: skip
         self.by_name = {
             "run": self._dock("run", self.tr("Run"), self.panels.run),
@@ -79,6 +82,7 @@ class Docks(QObject):
             "bound": self._dock("bound", self.tr("Bound"), self.panels.bound),
             "collapse": self._dock("collapse", self.tr("Collapse"), self.panels.collapse),
             "em": self._dock("em", self.tr("EM"), self.panels.em),
+            "beside": self._dock("beside", self.tr("Beside"), self.panels.beside),
             "formula": self._dock("formula", self.tr("Formula"), self.panels.formula),
         }
 
@@ -87,7 +91,7 @@ class Docks(QObject):
         dock.setObjectName(f"dock_{name}")
         dock.setWidget(panel)
         dock.setAllowedAreas(Area.AllDockWidgetAreas)
-        # Qt only moves a tab that is not raised out of sight; hidden, its panel knows that nobody looks and asks nothing.
+        # Qt only moves a tab that is not raised out of sight; hidden, its panel knows that nobody looks, and is still.
         policy = panel.sizePolicy()
         policy.setRetainSizeWhenHidden(True)
         panel.setSizePolicy(policy)

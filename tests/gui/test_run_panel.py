@@ -79,6 +79,16 @@ def test_a_new_run_whose_settings_do_not_go_together_is_refused(qtbot, panel: Ru
     assert caught.args[0] in [label.text() for label in panel.findChildren(QLabel, "config_conflict")]
 
 
+def test_a_folded_section_opens_for_what_does_not_go_together(panel: RunPanel) -> None:
+    controller = controller_of(panel)
+    header = panel.findChild(QToolButton, "section_train")
+    assert not header.isChecked()
+    controller.set_draft(controller.draft.with_values({"model.kind": "m2", "train.labelled_batch": 500}))
+    assert header.isChecked()
+    said = [label.text() for label in panel.findChildren(QLabel, "config_conflict") if label.isVisible()]
+    assert [text.split(":")[0] for text in said] == ["train.labelled_batch = 500"]
+
+
 def test_train_on_a_read_only_run_begins_a_new_one(qtbot, panel: RunPanel) -> None:
     controller = controller_of(panel)
     controller.handle(replace(make_opened(), is_read_only=True))

@@ -66,6 +66,7 @@ class RunPanel(QScrollArea):
         self._layout.setSpacing(GRID_PX)
         self.setWidget(self._content)
         self._forms: list[ConfigForm] = []
+        self._headers: list[QToolButton] = []
         self._add_run_row()
         self._add_buttons()
         self._add_progress()
@@ -209,6 +210,7 @@ class RunPanel(QScrollArea):
         header.setChecked(section in ("model", "objective"))
         show_open(header.isChecked())
         self._forms.append(form)
+        self._headers.append(header)
         self._layout.addWidget(header)
         self._layout.addWidget(form)
 
@@ -255,8 +257,10 @@ class RunPanel(QScrollArea):
     # ---- what is shown ----------------------------------------------------------------------------------------
 
     def _on_draft_changed(self, draft: RunConfig) -> None:
-        for form in self._forms:
+        for form, header in zip(self._forms, self._headers, strict=True):
             form.set_config(draft)
+            if form.has_conflict:
+                header.setChecked(True)  # it is what keeps a new run from being trained
         name = draft.data.name
         index = self._data_box.findData(name)
         if index < 0:

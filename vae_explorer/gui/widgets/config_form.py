@@ -214,6 +214,11 @@ class ConfigForm(QWidget):
         """Return the control of a setting."""
         return self._controls[key]
 
+    @property
+    def has_conflict(self) -> bool:
+        """Whether the line about settings that do not go together is in this form."""
+        return bool(self._conflict.text())
+
     def is_shown(self, key: str) -> bool:
         """Whether a setting has a row now."""
         return self._rows.isRowVisible(self._controls[key])

@@ -82,12 +82,12 @@ class TestQuestions:
         assert MODEL.answer(controller) == [], "no image is selected"
         controller.select_image(6)
         assert inspected(controller) == [(6, False)]
-        (climb,) = asked(controller, m.Climb)
-        assert (climb.index, climb.samples) == (6, SAMPLES)  # type: ignore[union-attr]
         MODEL.answer(controller)
         assert inspected(controller) == [(6, True)]
-        assert asked(controller, m.Improve) == []
+        assert asked(controller, m.Improve) == asked(controller, m.Climb) == [], "the figures come first"
         MODEL.answer(controller)
+        (climb,) = asked(controller, m.Climb)
+        assert (climb.index, climb.samples) == (6, SAMPLES)  # type: ignore[union-attr]
         assert [ask.index for ask in asked(controller, m.Improve)] == [6]  # type: ignore[union-attr]
         MODEL.answer_all(controller)
         controller.handle(make_status(step=100))
@@ -139,7 +139,7 @@ class TestQuestions:
         controller.handle(make_status(m.EngineState.PAUSED, 140))
         done = MODEL.answer_all(controller, step=140)
         kinds = [(type(ask).__name__, getattr(ask, "is_fine", None)) for ask in done]
-        assert kinds == [("Inspect", False), ("Climb", None), ("Inspect", True), ("Improve", None)]
+        assert kinds == [("Inspect", False), ("Inspect", True), ("Improve", None), ("Climb", None)]
         assert "step 140" in text(panel, "bound_caption")
         assert "coarse" not in text(panel, "bound_caption")
 
@@ -183,8 +183,12 @@ class TestQuestions:
         controller.take()
         controller.handle(m.RequestFailed("bound coarse", ask.id, "There is no such grid."))  # type: ignore[union-attr]
         assert text(panel, "bound_note") == "There is no such grid."
+        assert len(asked(controller, m.Climb)) == 1, "the ladder needs no grid"
         controller.handle(make_status(step=100))
         assert inspected(controller) == []
+        controller.select_image(7)
+        assert text(panel, "bound_note") == ""
+        assert inspected(controller) == [(7, False)]
 
 
 class TestFigures:
@@ -291,6 +295,8 @@ class TestLadder:
         controller = open_fake_run()
         panel = open_panel(qtbot, controller)
         controller.select_image(6)
+        for _ in range(2):
+            MODEL.answer(controller)
         (ask,) = asked(controller, m.Climb)
         controller.handle(replace(MODEL.climbed(ask, 100), k_hat=k_hat, ess=1234.4))  # type: ignore[arg-type]
         label = panel.findChild(QLabel, "bound_trust")

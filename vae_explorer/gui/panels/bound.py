@@ -17,7 +17,7 @@ from vae_explorer.gui.panels.bound_sentences import (
     note_text,
     reason_text,
 )
-from vae_explorer.gui.panels.paced_question import PacedQuestion, is_training
+from vae_explorer.gui.panels.paced_question import PacedQuestion, is_training, step_of
 from vae_explorer.gui.panels.posterior_feed import PosteriorFeed, has_exact_posterior
 from vae_explorer.gui.panels.q_walk import QWalk
 from vae_explorer.gui.theme import GRID_PX, current_theme
@@ -54,9 +54,9 @@ class BoundPanel(QWidget):
         self._ladder_question = PacedQuestion(
             controller, channel.name,
             lambda index, is_live: channel.climb(index, samples=TRAINING_SAMPLES if is_live else SAMPLES),
-            pause_ms=LADDER_MS, parent=self,
+            pause_ms=LADDER_MS, is_due=self._is_ladder_due, parent=self,
         )  # fmt: skip
-        self._failure = ""
+        self._failed: tuple[tuple[int | None, int], str] | None = None
         self._build()
         self._connect()
         self._restyle()
@@ -140,17 +140,17 @@ class BoundPanel(QWidget):
 
     @Slot()
     def _on_changed(self) -> None:
-        self._failure = ""
+        self._failed = None
         self._ask()
         self._show_all()
 
     @Slot(object)
     def _on_posterior(self, answer: Inspected | None) -> None:
-        self._failure = "" if answer is None else self._failure
         if answer is not None and answer.is_fine and self.isVisible():
             self._walk.ask()
         self._show_gap()
         self._show_ladder()
+        self._ladder_question.refresh()
 
     @Slot(object)
     def _on_ladder(self, answer: Climbed | None) -> None:
@@ -161,13 +161,29 @@ class BoundPanel(QWidget):
 
     @Slot(str)
     def _on_failed(self, message: str) -> None:
-        self._failure = message
+        self._failed = (self._place, message)
         self._show_gap()
+        self._ladder_question.refresh()
 
     def _ask(self) -> None:
         is_open = self.isVisible()
         self._feed.set_open(is_open)
         self._ladder_question.set_on(is_open and self._has_bound)
+
+    @property
+    def _place(self) -> tuple[int | None, int]:
+        return self._controller.selection.image, step_of(self._controller)
+
+    @property
+    def _failure(self) -> str:
+        """What a question about this image and these weights was refused with; '' when none was."""
+        return self._failed[1] if self._failed is not None and self._failed[0] == self._place else ""
+
+    def _is_ladder_due(self) -> bool:
+        """Whether the exact figures are there, which come first; the ladder takes as long as they do."""
+        if not self._has_exact or is_training(self._controller) or self._failure:
+            return True
+        return self._feed.latest is not None and self._feed.latest.is_fine
 
     @property
     def _has_exact(self) -> bool:

@@ -28,11 +28,13 @@ class PacedQuestion(QObject):
         ask: Callable[[int, bool], object],
         *,
         pause_ms: int,
+        is_due: Callable[[], bool] = lambda: True,
         parent: QObject | None = None,
     ) -> None:
-        """ask: sends the question about an image, given its index and whether it trains."""
+        """ask: sends the question about an image, given its index and whether it trains. is_due: whether it may be
+        sent yet, or something else comes first; `refresh` when that has come."""
         super().__init__(parent)
-        self._controller, self._ask = controller, ask
+        self._controller, self._ask, self._is_due = controller, ask, is_due
         self._channel = controller.channel(channel)
         self._is_on = False
         self._asked: tuple[int, int, bool] | None = None
@@ -66,7 +68,7 @@ class PacedQuestion(QObject):
         wanted = (image, step_of(self._controller), is_training(self._controller))
         is_other_image = self._asked is None or self._asked[0] != image
         is_held_up = wanted[2] and (self._channel.is_waiting or self._pause.isActive())
-        if wanted != self._asked and (is_other_image or not is_held_up):
+        if wanted != self._asked and (is_other_image or not is_held_up) and self._is_due():
             self._asked = wanted
             self._ask(image, wanted[2])
             if wanted[2]:

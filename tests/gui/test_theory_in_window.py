@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QAbstractButton, QLabel
+from PySide6.QtWidgets import QAbstractButton, QLabel, QTableWidget
 from pytestqt.qtbot import QtBot
 
 from vae_explorer.engine.messages import EngineState
@@ -72,3 +72,14 @@ def test_a_cure_reaches_the_training_and_is_taken_back(qtbot: QtBot, engine_wind
     qtbot.waitUntil(lambda: len(marks) == 2, timeout=LONG_MS)
     assert [(mark.name, mark.value) for mark in marks] == [("free_bits", 0.1), ("free_bits", 0.0)]
     qtbot.waitUntil(lambda: controller.status.free_bits == 0.0, timeout=LONG_MS)
+
+
+def test_what_the_model_is_worth_is_worked_out_as_a_job(qtbot: QtBot, engine_window: Explorer) -> None:
+    open_trained(qtbot, engine_window)
+    raise_dock(qtbot, engine_window, "collapse")
+    press(engine_window, "collapse_worth")
+    press(engine_window, "worth_evaluate")
+    table = engine_window.window.findChild(QTableWidget, "worth_table")
+    qtbot.waitUntil(lambda: table.rowCount() > 5, timeout=LONG_MS)
+    names = [table.item(row, 0).text() for row in range(table.rowCount())]
+    assert {"ELBO", "KL", "log p(x), sampled", "Active units"} <= set(names)

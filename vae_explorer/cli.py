@@ -129,7 +129,11 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     _add_run(parser)
     add = parser.add_argument
     add("--split", choices=SPLITS, help="which images; default: the held-out ones, else train")
-    add("--samples", type=int, default=64, metavar="K", help="draws from q(z|x) an image (default: 64)")
+    add("--samples", type=int, default=64, metavar="K",
+        help="draws from q(z|x) an image, for the elbo and for log p(x) alike (default: 64)")  # fmt: skip
+    add("--exact", type=int, default=200, metavar="N",
+        help="images whose log p(x) is also integrated exactly (1 or 2 latent dimensions), and up to 32 of which q is "
+        "improved; 0 for none (default: 200)")  # fmt: skip
     add("--seed", type=int, default=0, metavar="S", help="seed of the draws (default: 0)")
     add("--device", metavar="D", help="auto, cpu, cuda, cuda:N or mps (default: the run's)")
     _add_json(parser)
@@ -210,7 +214,10 @@ def _end(text: str) -> int | tuple[float, ...]:
 COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "gui": ("open the window, on a run if one is named", _add_window),
     "train": ("train a model without a window", _add_train),
-    "evaluate": ("the bound and its terms over a split, in nats per image", _add_evaluate),
+    "evaluate": (
+        "what the model is worth on a split: bound, log p(x), gap, active units, in nats per image",
+        _add_evaluate,
+    ),
     "export": ("a grid of pictures or a table of codes", _add_export),
     "datasets": ("the data sets that can be named", _add_json),
     "tour": ("drive the window through its main job, leaving pictures", _add_tour),

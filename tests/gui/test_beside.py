@@ -100,6 +100,9 @@ def test_the_toggle_trains_one_and_lets_it_go(qtbot: QtBot, open_fake_run: Open)
     assert not panel.findChild(QLabel, "beside_empty").isVisible()
     assert text(panel, "state").startswith("step 1,200 · distortion 14.8")
     assert "(VAE 15." in text(panel, "state")
+    controller.handle(replace(make_codes(step=1200), distortion=np.full(40, 7.25, np.float32)))
+    assert "(VAE 7.25)" in text(panel, "state")
+    qtbot.waitUntil(lambda: text(panel, "holes") != "")
     toggle(panel).click()
     assert controller.take(m.SetCompanion) == [m.SetCompanion(False)]
     assert text(panel, "state") == text(panel, "holes") == ""
@@ -109,6 +112,7 @@ def test_it_says_how_much_is_hole(qtbot: QtBot, open_fake_run: Open) -> None:
     controller = open_fake_run(n=400)
     panel = open_panel(qtbot, controller)
     switch_on(controller, panel, companion_codes(400))
+    qtbot.waitUntil(lambda: text(panel, "holes") != "")
     box, prior = (int(line.partition("\N{NO-BREAK SPACE}")[0]) for line in text(panel, "holes").splitlines())
     assert box > 60, "the islands fill little of their box"
     assert prior < 25, "the codes were drawn from the prior"
@@ -122,6 +126,7 @@ def test_a_learnt_prior_is_not_taken_for_the_standard_normal(qtbot: QtBot, open_
     controller.handle(make_codes())
     panel = open_panel(qtbot, controller)
     switch_on(controller, panel)
+    qtbot.waitUntil(lambda: text(panel, "holes") != "")
     assert "VAE" not in text(panel, "holes")
 
 

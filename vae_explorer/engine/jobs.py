@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from vae_explorer.data.image_data import ImageData
@@ -12,11 +13,16 @@ from vae_explorer.engine.messages import Assess, Export, Job, JobDone, JobFailed
 from vae_explorer.engine.outbox import Outbox
 from vae_explorer.engine.pacing import SLICE_S, Clock
 from vae_explorer.engine.slices import Slices
-from vae_explorer.errors import CancelledError, UsageError, VaeExplorerError
+from vae_explorer.errors import CancelledError, VaeExplorerError
 from vae_explorer.evaluation.pictures import picture_slices
+from vae_explorer.evaluation.report import Evaluation
+from vae_explorer.evaluation.report_words import history_of
 from vae_explorer.export.write import check_export_path, write_export
+from vae_explorer.runs.records import LogRecord
 
 log = logging.getLogger(__name__)
+
+Records = Callable[[], Iterable[LogRecord]]
 
 _CANCELLED = {Export: "The export was cancelled.", Assess: "The evaluation was cancelled."}
 
@@ -33,9 +39,12 @@ class JobQueue:
         """Whether a job waits or is under way."""
         return bool(self._queue)
 
-    def add(self, job: Job, model: Any, data: ImageData) -> None:
-        """Queue a job on `model`, a frozen copy of the weights at the time of asking."""
-        self._queue.append((job, _slices_of(job, model, data)))
+    def add(self, job: Job, model: Any, data: ImageData, *, records: Records) -> None:
+        """Queue a job on `model`, a frozen copy of the weights at the time of asking.
+
+        records: reads the log of the training up to these weights, for what a report says of it.
+        """
+        self._queue.append((job, _slices_of(job, model, data, records)))
 
     def cancel(self, number: int) -> None:
         """End a job, waiting or under way; what it keeps of its work follows. One that is over is left alone."""
@@ -81,12 +90,12 @@ class JobQueue:
             self._outbox.put(JobFailed(job.job, sentence_of(error)))
 
 
-def _slices_of(job: Job, model: Any, data: ImageData) -> Slices[JobDone]:
+def _slices_of(job: Job, model: Any, data: ImageData, records: Records) -> Slices[JobDone]:
     match job:
         case Export():
             return _export_slices(job, model, data)
         case Assess():
-            raise UsageError("Nothing works out a report in slices yet.")
+            return _assess_slices(job, model, data, records)
 
 
 def _export_slices(job: Export, model: Any, data: ImageData) -> Slices[JobDone]:
@@ -94,3 +103,18 @@ def _export_slices(job: Export, model: Any, data: ImageData) -> Slices[JobDone]:
     result = yield from picture_slices(model, data, job.recipe)
     write_export(job.path, result, overwrite=True)
     return JobDone(job.job, job.path, model.step)
+
+
+def _assess_slices(job: Assess, model: Any, data: ImageData, records: Records) -> Slices[JobDone]:
+    """Work out the report; when it is cancelled, that of the images that were done, marked `is_partial`."""
+    evaluation = Evaluation(
+        model, data, split=job.split, samples=job.samples, exact_images=job.exact_images, seed=job.seed,
+        history=history_of(records()),
+    )  # fmt: skip
+    try:
+        report = yield from evaluation.slices()
+    except CancelledError:
+        if not evaluation.has_report:
+            raise
+        report = evaluation.report()
+    return JobDone(job.job, None, model.step, report | {"is_partial": not report["is_complete"]})

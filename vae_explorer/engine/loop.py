@@ -166,7 +166,8 @@ class EngineLoop:
             elif self._open is None or self._has_failed:
                 self._outbox.put(m.JobFailed(job.job, NO_MODEL))
             else:
-                self._jobs.add(job, self._open.views.frozen, self._open.run.data)
+                run = self._open.run
+                self._jobs.add(job, self._open.views.frozen, run.data, records=run.read_records)
 
     def _work(self) -> None:
         """A slice of training, then of jobs, of live views, and of what is kept for the next look at the run."""

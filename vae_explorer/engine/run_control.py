@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from vae_explorer.data.image_data import ImageData
@@ -15,7 +15,7 @@ from vae_explorer.engine.pacing import SLICE_S, Clock, SpeedMeter, StepClock
 from vae_explorer.engine.run_keeper import RunKeeper
 from vae_explorer.errors import DivergedError, UsageError, VaeExplorerError
 from vae_explorer.runs.folder import RunFolder
-from vae_explorer.runs.records import LiveName
+from vae_explorer.runs.records import LiveName, LogRecord
 from vae_explorer.training.session import Advance, TrainingSession
 
 STATUS_EVERY_S = 0.2
@@ -61,6 +61,11 @@ class RunControl:
     def is_running(self) -> bool:
         """Whether the loop is to train."""
         return self.state is EngineState.RUNNING
+
+    def read_records(self) -> Iterator[LogRecord]:
+        """Read the log of the training up to the step of now; nothing before the first training."""
+        folder = self.keeper.folder or self._source
+        return iter(()) if folder is None else folder.iter_records(up_to_step=self.session.step)
 
     def announce(self) -> None:
         """Tell the window that this run is open now."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from vae_explorer.evaluation.report_figures import BAD_K_HAT
 from vae_explorer.evaluation.shared_grid import quadrature_obstacle
 from vae_explorer.latent.collapse import collapse_verdict
 from vae_explorer.objective.reading import FrozenModel
+from vae_explorer.runs.records import LogRecord, MetricRecord
 
 Float = NDArray[np.float64]
 History = tuple[NDArray[np.int64], Float]
@@ -21,6 +22,16 @@ MOST_BAD = 0.05
 """More images than this with a bad k-hat, and log p(x) is not to be trusted."""
 EXACT_ERROR = 5e-3
 """Nats: an integral that may be off by more is said to be."""
+
+
+def history_of(records: Iterable[LogRecord]) -> History | None:
+    """Return what the words on collapse need of a training's log; None where it has no kl by dimension."""
+    rows = [
+        (record.step, record.kl_per_dim)
+        for record in records
+        if isinstance(record, MetricRecord) and record.split == "train" and record.kl_per_dim is not None
+    ]
+    return (np.array([step for step, _ in rows]), np.array([kl for _, kl in rows])) if rows else None
 
 
 def words_of(

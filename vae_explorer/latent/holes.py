@@ -9,7 +9,7 @@ from vae_explorer.latent.grids import prior_codes
 
 NEIGHBOUR_DISTANCES = 2.0
 """A place is far from the codes where the nearest is more than so many of the codes' own distances away."""
-PLACES = 1000
+PLACES = 600
 MOST_CODES = 500
 """A fixed number, so that the figures of two models are of equally many codes: a few milliseconds' work."""
 

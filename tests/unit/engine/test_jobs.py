@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -10,14 +11,21 @@ from typing import Any
 import pytest
 from conftest import Engine
 
+from vae_explorer.config import RunConfig
+from vae_explorer.data.image_data import ImageData
 from vae_explorer.engine import jobs
 from vae_explorer.engine import messages as m
 from vae_explorer.engine.headless import train_headless
+from vae_explorer.engine.jobs import JobQueue
+from vae_explorer.engine.outbox import Outbox
 from vae_explorer.evaluation.pictures import make_picture
+from vae_explorer.evaluation.report import evaluate
+from vae_explorer.evaluation.report_words import history_of
 from vae_explorer.export.recipe import Recipe
 from vae_explorer.export.write import write_export
 from vae_explorer.runs.folder import RunFolder
 from vae_explorer.training.checkpoint import open_frozen
+from vae_explorer.training.session import TrainingSession
 
 MANIFOLD = Recipe(what="manifold", rows=12, cols=12)
 
@@ -120,3 +128,53 @@ def test_shutting_down_ends_jobs_without_a_file(
     assert engine.wait_for(m.JobFailed).is_cancelled
     engine.thread.join(60)
     assert not (tmp_path / "grid.png").exists()
+
+
+# ---- what a model is worth ------------------------------------------------------------------------------------------
+
+
+def test_a_report_is_the_one_of_the_command_line(engine: Engine, new_run: m.NewRun) -> None:
+    engine.put(new_run, m.Start(until_step=30))
+    engine.wait_for_state(m.EngineState.FINISHED, step=30)
+    engine.put(m.Assess(1, "validation", samples=8, exact_images=2))
+    done = engine.wait_for(m.JobDone)
+    fractions = [event.fraction for event in engine.of_kind(m.JobProgress)]
+    assert fractions == sorted(fractions)
+    engine.shut_down()
+    folder = RunFolder.open(new_run.run_path)
+    frozen, history = open_frozen(folder, new_run.data), history_of(folder.iter_records(up_to_step=30))
+    expected = evaluate(frozen, new_run.data, split="validation", samples=8, exact_images=2, history=history)
+    assert done.report == expected | {"is_partial": False}
+    assert (done.path, done.step, done.report["n"], done.report["n_exact"]) == (None, 30, 20, 2)
+
+
+def test_a_cancelled_report_keeps_the_images_that_were_done(config: RunConfig, data: ImageData) -> None:
+    outbox = Outbox(lambda: None)
+    queue = JobQueue(outbox, clock=itertools.count().__next__)  # a slice is one piece of work
+    queue.add(m.Assess(1, "train", samples=500), TrainingSession.new(config, data).frozen(), data, records=list)
+    share = 0.0
+    while share < 0.03:
+        queue.work()
+        share = max(event.fraction for event in outbox.take_all() if isinstance(event, m.JobProgress))
+    queue.cancel(1)
+    failed, done = outbox.take_all()
+    assert isinstance(failed, m.JobFailed)
+    assert isinstance(done, m.JobDone)
+    assert failed.is_cancelled
+    assert done.report is not None
+    assert (done.report["is_partial"], done.report["gap"]) == (True, None)
+    assert 0 < done.report["n"] < 240
+    assert not queue.has_work
+
+
+def test_a_report_that_was_not_begun_leaves_nothing_when_it_is_cancelled(
+    engine: Engine, new_run: m.NewRun, tmp_path: Path, held: HeldSlices
+) -> None:
+    engine.put(new_run, m.Export(1, MANIFOLD, tmp_path / "grid.png"), m.Assess(2, "test"))
+    assert held.is_under_way.wait(60)
+    engine.put(m.CancelJob(2))
+    held.go_on.set()
+    engine.wait_for(m.JobDone, lambda event: event.job == 1)
+    engine.wait_until_idle()
+    assert [(event.job, event.is_cancelled) for event in engine.of_kind(m.JobFailed)] == [(2, True)]
+    assert len(engine.of_kind(m.JobDone)) == 1

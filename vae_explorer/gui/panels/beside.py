@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, Qt, Slot
+from PySide6.QtCore import QEvent, Qt, QTimer, Slot
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
@@ -23,6 +23,8 @@ from vae_explorer.gui.widgets.toggle_style import toggle_sheet
 from vae_explorer.latent.holes import NEIGHBOUR_DISTANCES, box_hole_share, hole_distance, prior_hole_share
 
 SIDE_PX = 296
+HOLES_MS = 500
+"""Holes are counted this long after new codes: some 20 ms' work, too much for every snapshot of a training."""
 
 
 class BesidePanel(QWidget):
@@ -38,7 +40,7 @@ class BesidePanel(QWidget):
         self._controller = controller
         self._run, self._companion = controller.channel("beside run"), controller.channel("beside companion")
         self._image_code = controller.channel("beside image")
-        self._holes_of: tuple[CodesSnapshot | None, CodesSnapshot | None] = (None, None)
+        self._holes_due = QTimer(self, singleShot=True, interval=HOLES_MS)
         self._build()
         self._connect()
         self._on_run_opened()
@@ -99,6 +101,7 @@ class BesidePanel(QWidget):
         controller.codes_changed.connect(self._on_codes)
         controller.selection_changed.connect(self._on_selection)
         controller.status_changed.connect(self._show_state)
+        self._holes_due.timeout.connect(self._show_holes)
         controller.label_changed.connect(self._on_label)
         self._toggle.toggled.connect(controller.set_companion)
         self._map.place_moved.connect(self._on_place_moved)
@@ -138,11 +141,13 @@ class BesidePanel(QWidget):
         self._map.set_empty_text(self._empty_text())
         self._show_state()
         if self.isVisible():
-            self._show_holes()
             self._follow_image()
+        self._count_holes()
 
     @Slot(object)
     def _on_codes(self, codes: CodesSnapshot) -> None:
+        self._show_state()
+        self._count_holes()
         if self.isVisible():
             self._ask_run()
 
@@ -249,14 +254,18 @@ class BesidePanel(QWidget):
             self.tr("-log p(x|z) in nats per image, the mean over the images that are shown; lower is better.")
         )
 
+    def _count_holes(self) -> None:
+        """Have the holes counted soon, a few times a second at most; at once where there are none to count."""
+        if self._controller.companion_codes is None:
+            self._holes.setText("")
+        elif self.isVisible() and not self._holes_due.isActive():
+            self._holes_due.start()
+
+    @Slot()
     def _show_holes(self) -> None:
         codes, run = self._controller.companion_codes, self._controller.codes
         if codes is None:
-            self._holes.setText("")
             return
-        if codes is self._holes_of[0] and run is self._holes_of[1]:
-            return
-        self._holes_of = (codes, run)
         text = self.tr("{share} of the box of its codes: farther than {far} from any.")
         lines = [text.format(share=_percent(box_hole_share(codes.loc)), far=_distance(codes))]
         if run is not None and self._has_plain_prior:

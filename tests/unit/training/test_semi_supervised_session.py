@@ -119,6 +119,7 @@ def test_a_few_labels_teach_all_classes_of_the_digits(digits_data, tiny_config):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_m2_learns_mnist_from_100_labels(test_data_dir):
     """A small schedule: 3,000 updates of 20 labelled and 50 other images, about two minutes of one CPU core.
 

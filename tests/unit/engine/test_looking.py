@@ -26,7 +26,15 @@ def weights(path: Path) -> dict[str, np.ndarray]:
     return folder.read_checkpoint(entry)[0]
 
 
-def storm(engine: Engine, n_images: int, tmp_path: Path) -> None:
+def ask_about_the_bound(engine: Engine, id_: int, index: int) -> None:
+    """What the bound microscope, the formula page and the EM theatre ask, all together."""
+    points = np.random.Generator(np.random.Philox(id_)).normal(size=(50, 2)).astype(np.float32)
+    engine.put(m.Inspect("bound", id_, index, is_fine=id_ % 1000 == 0), m.Climb("ladder", id_, index, samples=200))
+    engine.put(m.Improve("walk", id_, index), m.ReadTerms("terms", id_, index))
+    engine.put(m.FitMixture("em", id_, points, "start", components=3))
+
+
+def storm(engine: Engine, n_images: int, tmp_path: Path, *, has_bound: bool) -> None:
     """Ask 2,000 questions of all kinds while it trains, 200 for every 20 steps, so that they fall all over the run."""
     rng = np.random.Generator(np.random.Philox(3))
     for id_ in range(1, REQUESTS + 1):
@@ -41,6 +49,8 @@ def storm(engine: Engine, n_images: int, tmp_path: Path) -> None:
                 engine.put(m.Render("gallery", id_, Recipe(what="samples", rows=3, cols=3, seed=id_, draw=True)))
             case _:
                 engine.put(m.Decode(f"decode {len(z)}", id_, z, seed))
+        if has_bound and id_ % 250 == 0:
+            ask_about_the_bound(engine, id_, int(rng.integers(0, n_images)))
         if id_ == REQUESTS // 2:
             engine.put(m.Export(1, Recipe(what="manifold", rows=4, cols=4), tmp_path / "grid.npz"))
         if id_ % 20 == 0:
@@ -56,9 +66,13 @@ def test_a_storm_of_questions_leaves_no_bit_changed(
     stormy, calm = tmp_path / "stormy", tmp_path / "calm"
     engine = make_engine()
     engine.put(m.NewRun(config, data, stormy))
-    storm(engine, len(data), tmp_path)
+    has_bound = "model.kind" not in values
+    storm(engine, len(data), tmp_path, has_bound=has_bound)
     engine.wait_for_state(m.EngineState.FINISHED, step=STEPS)
     engine.wait_for(m.JobDone)
+    if has_bound:
+        for kind in (m.Inspected, m.Climbed, m.Improved, m.TermsRead, m.MixtureFitted):
+            engine.wait_for(kind, lambda answer: answer.id == REQUESTS)
     engine.shut_down()
     assert not engine.of_kind(m.RequestFailed)
     assert not engine.of_kind(m.EngineFailed)

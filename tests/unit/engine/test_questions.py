@@ -160,8 +160,8 @@ def test_an_image_that_is_not_there_is_refused(trained: Engine) -> None:
     assert "images 0 to 299" in trained.wait_for(m.RequestFailed).message
 
 
-def test_while_it_trains_a_first_look_is_given_several_times_a_second(engine: Engine, new_run: m.NewRun) -> None:
-    """Asked again with each answer, as a panel does; within the share of the time that live views have."""
+def test_while_it_trains_first_looks_are_given_again_and_again(engine: Engine, new_run: m.NewRun) -> None:
+    """Asked anew with each answer, as a panel does: each is of newer weights than the one before."""
     engine.put(new_run, m.Start())
     for id_ in range(1, 6):
         engine.put(m.Inspect("bound", id_, 7, is_fine=False))
@@ -169,5 +169,4 @@ def test_while_it_trains_a_first_look_is_given_several_times_a_second(engine: En
     engine.put(m.Pause())
     engine.wait_for_state(m.EngineState.PAUSED)
     steps = [answer.step for answer in engine.of_kind(m.Inspected)]
-    assert steps == sorted(steps)
-    assert steps[-1] > steps[0] > 0 or steps[-1] > 0
+    assert steps == sorted(set(steps))

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QLabel, QPushButton, QStackedLayout, QWidget
 from pytestqt.qtbot import QtBot
 
 from vae_explorer.engine import messages as m
+from vae_explorer.gui.app import Explorer
 from vae_explorer.gui.panels.bound import SAMPLES, TRAINING_SAMPLES, BoundPanel
 from vae_explorer.gui.panels.posterior_feed import PosteriorFeed
 from vae_explorer.gui.panels.q_walk import QWalk, q_at
@@ -473,3 +474,52 @@ def test_every_control_has_a_name_and_a_tooltip(qtbot: QtBot, open_fake_run: Ope
         assert found.toolTip(), name
     sentence = panel._figures.accessibleName()
     assert "amortisation gap" in sentence
+
+
+class TestRealEngine:
+    """The demo run in the real window."""
+
+    def test_the_figures_of_a_clicked_image_agree_with_each_other(self, qtbot: QtBot, engine_window: Explorer) -> None:
+        controller, docks = engine_window.controller, engine_window.window.docks
+        engine_window.open()
+        qtbot.waitUntil(lambda: controller.opened is not None and controller.opened.n_parameters > 0, timeout=60_000)
+        asked_before = {name for name, channel in controller._channels.items() if channel.asked}
+        assert not {name for name in asked_before if name.startswith("bound")}, "nobody looks"
+        docks.by_name["bound"].raise_()
+        qtbot.waitUntil(docks.panels.bound.isVisible)
+        controller.select_image(37)
+        feed, walk = PosteriorFeed.of(controller), QWalk.of(controller)
+        ladder = docks.panels.bound._ladder_question
+        qtbot.waitUntil(lambda: walk.improved is not None and ladder.latest is not None, timeout=60_000)
+        exact, improved, climbed = feed.latest, walk.improved, ladder.latest
+        assert exact is not None
+        assert improved is not None
+        assert exact.is_fine
+        assert exact.error < 2e-3
+        assert exact.gap == pytest.approx(improved.amortisation_gap + (improved.family_gap or 0.0), abs=2e-3)
+        cell = (exact.extent[1] - exact.extent[0]) * (exact.extent[3] - exact.extent[2]) / exact.log_density.size
+        assert np.exp(exact.log_density.astype(np.float64)).sum() * cell == pytest.approx(1.0, abs=1e-2)
+        assert np.ptp(exact.log_density + exact.energy) < 5.0, "they differ by log p(x), and by what a cell averages"
+        assert exact.elbo == pytest.approx(float(climbed.bounds[0]), abs=5 * float(climbed.errors[0]) + 2e-3)
+        assert climbed.log_px < exact.log_px + 5 * climbed.log_px_mc_se
+        assert docks.panels.map.map.posterior.shown is exact
+        assert docks.panels.map._tools.is_on("posterior")
+
+    def test_training_is_watched_and_a_pause_brings_the_figures(self, qtbot: QtBot, engine_window: Explorer) -> None:
+        controller, docks = engine_window.controller, engine_window.window.docks
+        engine_window.open(dataset="digits")
+        qtbot.waitUntil(lambda: controller.opened is not None and controller.opened.n_parameters > 0, timeout=60_000)
+        docks.by_name["bound"].raise_()
+        qtbot.waitUntil(docks.panels.bound.isVisible)
+        controller.select_image(6)
+        feed, steps = PosteriorFeed.of(controller), set()
+        feed.shown.connect(lambda answer: answer and steps.add((answer.step, answer.is_fine)))
+        controller.train(until_step=1_000_000)
+        qtbot.waitUntil(lambda: any(step > 0 and not is_fine for step, is_fine in steps), timeout=90_000)
+        controller.pause()
+        qtbot.waitUntil(lambda: bool(feed.latest and feed.latest.is_fine), timeout=60_000)
+        assert feed.latest is not None
+        assert controller.status is not None
+        assert feed.latest.step == controller.status.step
+        assert f"step {feed.latest.step:,}" in text(docks.panels.bound, "bound_caption")
+        qtbot.waitUntil(lambda: not controller.is_waiting, timeout=60_000)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -12,15 +11,14 @@ from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from vae_explorer.engine.messages import CodesSnapshot, Decoded, Encoded
+from vae_explorer.gui.beside_words import holes_help, holes_text, state_text
 from vae_explorer.gui.controller import ModelController
 from vae_explorer.gui.panels.beside_map import BesideMap
 from vae_explorer.gui.selection import Selection
 from vae_explorer.gui.theme import GRID_PX, current_theme
-from vae_explorer.gui.widgets.figure import number_text
 from vae_explorer.gui.widgets.picture import PictureView
 from vae_explorer.gui.widgets.plot_style import tick_font
 from vae_explorer.gui.widgets.toggle_style import toggle_sheet
-from vae_explorer.latent.holes import NEIGHBOUR_DISTANCES, box_hole_share, hole_distance, prior_hole_share
 
 SIDE_PX = 296
 HOLES_MS = 500
@@ -63,6 +61,7 @@ class BesidePanel(QWidget):
         self._state = self._make_text("beside_state")
         self._holes = self._make_text("beside_holes")
         self._holes.setWordWrap(True)
+        self._holes.setToolTip(holes_help())
         self._holes.setAlignment(Qt.AlignmentFlag.AlignTop)
         self._data, self._vae, self._point = (PictureView() for _ in range(3))
         pictures = QHBoxLayout()
@@ -243,13 +242,7 @@ class BesidePanel(QWidget):
             self._state.setText("")
             self._state.setToolTip("")
             return
-        parts = [self.tr("step {step}").format(step=f"{status.companion_step:,}")]
-        if codes is not None:
-            distortion = self.tr("distortion {nats} nats").format(nats=_nats(codes))
-            run = self._controller.codes
-            beside = "" if run is None else self.tr(" (VAE {nats})").format(nats=_nats(run))
-            parts.append(distortion + beside)
-        self._state.setText(" · ".join(parts))
+        self._state.setText(state_text(status.companion_step, codes, self._controller.codes))
         self._state.setToolTip(
             self.tr("-log p(x|z) in nats per image, the mean over the images that are shown; lower is better.")
         )
@@ -263,27 +256,9 @@ class BesidePanel(QWidget):
 
     @Slot()
     def _show_holes(self) -> None:
-        codes, run = self._controller.companion_codes, self._controller.codes
-        if codes is None:
-            return
-        text = self.tr("{share} of the box of its codes: farther than {far} from any.")
-        lines = [text.format(share=_percent(box_hole_share(codes.loc)), far=_distance(codes))]
-        if run is not None and self._has_plain_prior:
-            text = self.tr("{share} of the VAE's prior: farther than {far} from any.")
-            lines.append(text.format(share=_percent(prior_hole_share(run.loc)), far=_distance(run)))
-        self._holes.setText("\n".join(lines))
-        self._holes.setToolTip(
-            self.tr(
-                "Holes: places far from the code of any image, which the decoder has never seen. Far is {factor} times "
-                "the codes' median distance to their nearest neighbour. Samples of an autoencoder can only be taken "
-                "from the box of its codes, those of a VAE are taken from its prior."
-            ).format(factor=f"{NEIGHBOUR_DISTANCES:g}")
-        )
-
-    @property
-    def _has_plain_prior(self) -> bool:
-        config = self._controller.config
-        return config is not None and config.model.kind in ("vae", "m2") and config.model.prior == "standard_normal"
+        controller = self._controller
+        if controller.companion_codes is not None:
+            self._holes.setText(holes_text(controller.companion_codes, controller.codes, controller.config))
 
     def _labels_of(self, codes: CodesSnapshot | None) -> NDArray[np.int64] | None:
         data = self._controller.data
@@ -310,15 +285,3 @@ class BesidePanel(QWidget):
         super().changeEvent(event)
         if event.type() == QEvent.Type.PaletteChange:
             self._restyle()
-
-
-def _nats(codes: CodesSnapshot) -> str:
-    return number_text(float(np.mean(codes.distortion)), 2)
-
-
-def _percent(share: float) -> str:
-    return "–" if math.isnan(share) else f"{100 * share:.0f}\N{NO-BREAK SPACE}%"
-
-
-def _distance(codes: CodesSnapshot) -> str:
-    return f"{hole_distance(codes.loc):.2g}"

@@ -36,7 +36,7 @@ from vae_explorer.data.catalog import open_data
 from vae_explorer.engine.messages import EngineState
 from vae_explorer.gui.app import Explorer
 from vae_explorer.gui.failures import on_qt_message
-from vae_explorer.gui.tour import wait_for
+from vae_explorer.gui.tour_hands import wait_for
 from vae_explorer.resource_files import preset_path
 
 FRAME_S = 1 / 60

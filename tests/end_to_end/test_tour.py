@@ -41,6 +41,7 @@ def test_pictures_show_a_window_in_both_sizes_and_themes(tour: Path) -> None:
             colours = picture.convert("RGB").getcolors(maxcolors=1 << 20)
             assert colours is None or len(colours) > 50, f"{path.name} is nearly empty"
     assert sizes["window"] == (1280, 800)
+    assert {"bound", "em", "formula", "collapse"} <= set(sizes)
     assert (1920, 1080) in sizes.values()
     light, dark = (np.asarray(Image.open(tour / f"{name}.png").convert("L")).mean() for name in ("window", "dark"))
     assert light > 150 > 90 > dark

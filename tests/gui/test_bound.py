@@ -12,18 +12,21 @@ from analytic import GaussianPosterior
 from fakes import FakeController, make_codes, make_data, make_opened, make_status
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QLabel, QPushButton, QStackedLayout, QWidget
+from PySide6.QtWidgets import QLabel, QMainWindow, QPushButton, QStackedLayout, QWidget
 from pytestqt.qtbot import QtBot
 
 from vae_explorer.engine import messages as m
+from vae_explorer.gui.actions import WindowActions
 from vae_explorer.gui.app import Explorer
 from vae_explorer.gui.panels.bound import SAMPLES, TRAINING_SAMPLES, BoundPanel
 from vae_explorer.gui.panels.posterior_feed import PosteriorFeed
 from vae_explorer.gui.panels.q_walk import QWalk, q_at
 from vae_explorer.gui.theme import current_theme
+from vae_explorer.gui.tool_bar import RunToolBar
 from vae_explorer.gui.widgets.bound_bar import BoundBar, ruler_span
 from vae_explorer.gui.widgets.bound_ladder import BoundLadder
 from vae_explorer.gui.widgets.bound_reading import BoundReading, error_text, plain_nats
+from vae_explorer.gui.widgets.figure import Figure
 
 Open = Callable[..., FakeController]
 MODEL = GaussianPosterior()
@@ -474,6 +477,29 @@ def test_every_control_has_a_name_and_a_tooltip(qtbot: QtBot, open_fake_run: Ope
         assert found.toolTip(), name
     sentence = panel._figures.accessibleName()
     assert "amortisation gap" in sentence
+
+
+class TestToolBar:
+    """The gap of the selected image, for as long as it is that of the weights."""
+
+    def test_it_is_shown_while_it_is_true(self, qtbot: QtBot, open_fake_run: Open) -> None:
+        controller = open_fake_run()
+        window = QMainWindow()
+        qtbot.addWidget(window)
+        bar = RunToolBar(controller, WindowActions(window), window)
+        figure = bar.findChild(Figure, "figure_gap")
+        assert isinstance(figure, Figure)
+        assert figure.text == "–"
+        feed = PosteriorFeed.of(controller)
+        feed.set_layer(True)
+        controller.select_image(6)
+        MODEL.answer_all(controller)
+        assert figure.text == plain_nats(MODEL.kl(MODEL.loc, MODEL.scale))
+        feed.set_layer(False)
+        controller.handle(make_status(step=100))
+        assert figure.text != "–", "the weights are the same"
+        controller.handle(make_status(RUNNING, 101))
+        assert figure.text == "–"
 
 
 class TestRealEngine:

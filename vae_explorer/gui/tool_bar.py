@@ -7,7 +7,7 @@ from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolBar, QToolButton, QWidget
 
 from vae_explorer.config import field_spec
-from vae_explorer.engine.messages import EngineState, Inspected, RunOpened, RunStatus
+from vae_explorer.engine.messages import EngineState, RunOpened, RunStatus
 from vae_explorer.gui.actions import WindowActions
 from vae_explorer.gui.bound_words import comparison_note
 from vae_explorer.gui.controller import ModelController
@@ -60,7 +60,8 @@ class RunToolBar(QToolBar):
         controller.status_changed.connect(self._on_status)
         controller.run_opened.connect(self._on_run_opened)
         controller.records_added.connect(self._on_records)
-        PosteriorFeed.of(controller).shown.connect(self._on_posterior)
+        self._posterior = PosteriorFeed.of(controller)
+        self._posterior.shown.connect(self._show_gap)
         controller.draft_changed.connect(self._show_what_is_possible)
         self._restyle()
         self._show_what_is_possible()
@@ -125,6 +126,7 @@ class RunToolBar(QToolBar):
         self._rate.set_value(status.learning_rate)
         self._state.setText(state_text(status))
         self._state.setToolTip(self._state.text())
+        self._show_gap()
         self._show_what_is_possible()
 
     @Slot(object)
@@ -145,9 +147,10 @@ class RunToolBar(QToolBar):
                     figure.set_value(getattr(record, name))
                 return
 
-    @Slot(object)
-    def _on_posterior(self, answer: Inspected | None) -> None:
-        self._gap.set_value(None if answer is None else max(answer.gap, 0.0))
+    @Slot()
+    def _show_gap(self) -> None:
+        known = self._posterior.current
+        self._gap.set_value(None if known is None else max(known.gap, 0.0))
 
     @Slot()
     def _show_what_is_possible(self) -> None:

@@ -8,15 +8,14 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import numpy as np
 from PIL import Image
-from PySide6.QtCore import QElapsedTimer, QEventLoop, QPoint, Qt, QTimer, qInstallMessageHandler
-from PySide6.QtGui import QPixmap
+from PySide6.QtCore import QPointF, Qt, qInstallMessageHandler
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QComboBox, QDialog, QPushButton, QWidget
 
@@ -27,21 +26,20 @@ from vae_explorer.errors import VaeExplorerError
 from vae_explorer.export.recipe import Recipe
 from vae_explorer.gui.app import Explorer
 from vae_explorer.gui.failures import on_qt_message
+from vae_explorer.gui.panels.q_walk import QWalk
 from vae_explorer.gui.theme import ThemeName
+from vae_explorer.gui.tour_hands import LEFT, Hands, wait_for
 from vae_explorer.runs.records import LogRecord, MetricRecord
 
 log = logging.getLogger(__name__)
 
-WAIT_MS = 30_000
-LOOK_MS = 10
-HELD, EXPIRED = 0, 1
 SMALL, LARGE = (1280, 800), (1920, 1080)
 FIRST_LOOK_STEPS, TRAINED_STEPS = 150, 2500
+NEAR = 2.5
+"""How much nearer the map shows the posterior."""
+EM_ROUNDS = 4
 TRAINING_MS = 15_000
 """A slow machine trains for so long and shows what it has."""
-
-LEFT = Qt.MouseButton.LeftButton
-W = TypeVar("W", bound=QWidget)
 
 
 def run_tour(out: Path, *, theme: ThemeName = "light") -> int:
@@ -77,27 +75,6 @@ def _own_folders(settings: Path, runs: Path) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def wait_for(condition: Callable[[], bool], limit_ms: int) -> bool:
-    """Let the window live until a condition holds; False when it does not within the limit."""
-    if condition():
-        return True
-    loop, look, limit = QEventLoop(), QTimer(), QElapsedTimer()
-    limit.start()
-
-    def on_look() -> None:
-        # Asked once: what held at this moment may have changed again when the loop has returned.
-        if condition():
-            loop.exit(HELD)
-        elif limit.hasExpired(limit_ms):
-            loop.exit(EXPIRED)
-
-    look.timeout.connect(on_look)
-    look.start(LOOK_MS)
-    result = loop.exec()
-    look.stop()
-    return result == HELD
-
-
 def write_some_images(folder: Path) -> Path:
     """Write drawn shapes as PNG files into a sub-folder for each shape, as somebody's own images would lie."""
     data = open_data(DataConfig(name="shapes", count=60))
@@ -109,16 +86,12 @@ def write_some_images(folder: Path) -> Path:
     return folder
 
 
-class Tour:
+class Tour(Hands):
     """One walk through the window. Every step waits for what it should bring about, never for a time."""
 
     def __init__(self, out: Path, theme: ThemeName) -> None:
-        self._out = out
+        super().__init__(Explorer(), out)
         self._started = time.perf_counter()
-        self._pictures: list[str] = []
-        self._explorer = Explorer()
-        self._window = self._explorer.window
-        self._controller = self._explorer.controller
         self._is_closed = False
         self._last_held_out: MetricRecord | None = None
         self._explorer.closed.connect(self._on_closed)
@@ -135,6 +108,10 @@ class Tour:
             self._train()
             self._click()
             self._pick_image()
+            self._look_into_the_bound()
+            self._solve_a_mixture()
+            self._read_the_formula()
+            self._ask_the_doctor()
             self._slide()
             self._interpolate()
             self._export()
@@ -199,6 +176,50 @@ class Tour:
         self._wait(lambda: self._controller.selection.image is not None, "a click on a point selects its image")
         self._wait_for_pictures()
         self._shoot("window")
+
+    def _look_into_the_bound(self) -> None:
+        """The selected image's true posterior, and q walking to its best under it."""
+        self._raise("bound")
+        self._wait_for_pictures()
+        self._press("bound_improve")
+        walk = QWalk.of(self._controller)
+        self._wait(lambda: walk.now is not None and not walk.is_under_way, "q has walked to its best")
+        self._zoom_to_the_selected_image(is_near=True)
+        self._shoot("bound")
+        self._press("bound_improve")
+        self._zoom_to_the_selected_image(is_near=False)
+
+    def _zoom_to_the_selected_image(self, *, is_near: bool) -> None:
+        panel = self._window.docks.panels.map
+        if is_near:
+            x, y = panel.map.frame().to_px(panel.latent.project(self._controller.selection.code)).tolist()
+            panel.map.zoom(NEAR, QPointF(x, y))
+        else:
+            panel.reset_view()
+        self._wait_for_pictures()
+
+    def _solve_a_mixture(self) -> None:
+        """A Gaussian mixture on the codes, a few steps of EM from its start."""
+        self._raise("em")
+        self._press("em_start")
+        self._wait_for_pictures()
+        for _ in range(EM_ROUNDS):
+            for step in ("em_e", "em_m"):
+                self._press(step)
+                self._wait_for_pictures()
+        self._shoot("em")
+
+    def _read_the_formula(self) -> None:
+        """The bound's terms with the selected image's numbers."""
+        self._raise("formula")
+        self._wait_for_pictures()
+        self._shoot("formula")
+
+    def _ask_the_doctor(self) -> None:
+        """Which dimensions carry anything, since when, and what would help."""
+        self._raise("collapse")
+        self._wait_for_pictures()
+        self._shoot("collapse")
 
     def _slide(self) -> None:
         self._raise("sliders")
@@ -274,58 +295,6 @@ class Tour:
             raise VaeExplorerError("The tour found no labelled codes after training; report this with the log.")
         median: np.ndarray = np.median(codes.loc[data.labels[codes.indices] == label], axis=0)
         return median
-
-    # ---- hands and eyes ---------------------------------------------------------------------------------------------
-
-    def _press_map(self, code: np.ndarray) -> None:
-        """Press and release the left button over a code."""
-        panel = self._window.docks.panels.map
-        x, y = panel.map.frame().to_px(panel.latent.project(code)[:2])
-        QTest.mouseClick(panel.map.viewport(), LEFT, pos=QPoint(round(float(x)), round(float(y))))
-
-    def _raise(self, name: str) -> None:
-        dock = self._window.docks.by_name[name]
-        dock.show()
-        dock.raise_()
-        wait_for(dock.widget().isVisible, WAIT_MS)
-
-    def _shoot(self, name: str) -> None:
-        QApplication.processEvents()
-        self._save(self._window.grab(), name)
-
-    def _save(self, picture: QPixmap, name: str) -> None:
-        path = self._out / f"{name}.png"
-        if not picture.save(str(path)):
-            raise VaeExplorerError(f"{path}: the picture could not be written; check the folder and the free space.")
-        self._pictures.append(path.name)
-        log.info("%s", path)
-
-    def _find(self, kind: type[W], name: str) -> W:
-        found = self._window.findChild(kind, name)
-        if found is None:
-            raise VaeExplorerError(f"The tour found no {name} in the window; report this.")
-        return found
-
-    def _wait(self, condition: Callable[[], bool], what: str) -> None:
-        if not wait_for(condition, WAIT_MS):
-            raise VaeExplorerError(f"The tour waited {WAIT_MS // 1000} s in vain until {what}; see the log.")
-
-    def _wait_for_pictures(self) -> None:
-        """Wait until no panel waits for an answer and the engine's newest codes are shown."""
-        self._wait(lambda: not self._controller.is_waiting, "all pictures are there")
-        self._window.docks.panels.map.map.repaint()
-
-    @property
-    def _title(self) -> str:
-        return self._controller.data.provenance.title if self._controller.data else ""
-
-    @property
-    def _state(self) -> EngineState:
-        return self._controller.status.state if self._controller.status else EngineState.EMPTY
-
-    @property
-    def _step(self) -> int:
-        return self._controller.status.step if self._controller.status else 0
 
     def _on_records(self, records: tuple[LogRecord, ...]) -> None:
         for record in records:

@@ -48,6 +48,12 @@ class PosteriorFeed(QObject):
         """Return the feed of a controller, made on first use, as its channels are."""
         return controller.findChild(cls) or cls(controller)
 
+    @property
+    def current(self) -> Inspected | None:
+        """The newest answer where it is of the newest weights, or is kept up with them; else None."""
+        is_of_them = self.latest is not None and self.latest.step == step_of(self._controller)
+        return self.latest if is_of_them or self._coarse.is_on else None
+
     def set_open(self, is_open: bool) -> None:
         """Say whether the microscope can be seen."""
         if is_open != self.is_open:

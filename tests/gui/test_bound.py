@@ -240,8 +240,10 @@ class TestFigures:
         panel = open_panel(qtbot, controller)
         controller.select_image(3)
         assert inspected(controller) == []
-        MODEL.answer_all(controller)
+        assert [type(ask).__name__ for ask in MODEL.answer_all(controller)] == ["Climb"]
         assert "summed out" in text(panel, "bound_note")
+        assert not button(panel).isEnabled()
+        assert "no one q" in button(panel).toolTip()
 
     def test_an_autoencoder_is_told_that_there_is_none(self, qtbot: QtBot, open_fake_run: Open) -> None:
         controller = open_fake_run(kind="autoencoder")

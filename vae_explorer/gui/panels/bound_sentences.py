@@ -48,7 +48,7 @@ def note_text(reading: BoundReading | None, walk: QWalk, *, is_training: bool) -
     if reading is None:
         return ""
     if reading.amortisation is None or reading.family is None:
-        return _tr("Pause to see both parts of the gap.") if is_training else ""
+        return _tr("Pause to see both parts of the gap.") if is_training and walk.has_one_q else ""
     if walk.now is None:
         words = _tr("A better q would win {won} nats; the other {left} no diagonal Gaussian can win.")
     elif walk.is_under_way:
@@ -81,4 +81,6 @@ def button_texts(walk: QWalk) -> tuple[str, str]:
     text = _tr("Back to the encoder's q") if is_away else _tr("Improve q for this image")
     if walk.can_walk:
         return text, _tr("Optimise mean and scale of q for this image alone, on the map and in the bar (key I).")
+    if not walk.has_one_q:
+        return text, _tr("There is no one q(z|x) to improve: q is over classes and codes together.")
     return text, _tr("Pause the training first: q is improved under weights that stand still.")

@@ -63,9 +63,14 @@ class QWalk(QObject):
     def can_walk(self) -> bool:
         """Whether there is a q to be improved: of a selected image, under weights that stand still."""
         controller = self._controller
-        is_vae = controller.config is not None and controller.config.model.kind != "autoencoder"
-        has_image = controller.selection.image is not None
-        return is_vae and has_image and controller.opened is not None and not is_training(controller)
+        has_image = controller.opened is not None and controller.selection.image is not None
+        return self.has_one_q and has_image and not is_training(controller)
+
+    @property
+    def has_one_q(self) -> bool:
+        """Whether q of an image is one diagonal Gaussian: an autoencoder has none, a model of classes one for each."""
+        config = self._controller.config
+        return config is not None and config.model.kind == "vae"
 
     @property
     def is_under_way(self) -> bool:

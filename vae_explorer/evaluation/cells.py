@@ -20,6 +20,8 @@ _PARTS = {1: 16, 2: 4}
 _ROUNDS = 6
 _FLUX = 1 / 24
 """The midpoint rule on cells of size h is off by h² / 24 times the slope at the border of the cells it is used on."""
+_EDGE = 50
+"""The outermost of so many parts of the box are its edge, on every side: their mass stands for what is beyond."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +40,9 @@ class Refinement:
 class CellIntegral:
     """What cells say of a density that is known up to its normaliser; nats.
 
-    log_integral: the normaliser. error: how far it may be off. edge_share: share of the mass in the cells at the edge
-    of the box. mode: (d,), the centre where the density is highest. log_cells: (n,), the mean of the density, not
-    normalised, over each cell of the lattice that was begun with.
+    log_integral: the normaliser. error: how far it may be off. edge_share: share of the mass at the edge of the box
+    (_EDGE), about what is beyond it. mode: (d,), the centre where the density is highest. log_cells: (n,), the mean
+    of the density, not normalised, over each cell of the lattice that was begun with.
     """
 
     log_integral: float
@@ -182,7 +184,8 @@ def _border_error(cells: _Cells, is_split: Bools, total: float) -> float:
 
 
 def _integral(begun: _Cells, levels: list[_Cells], total: float, error: float) -> CellIntegral:
-    is_edge = ((begun.index == 0) | (begun.index == begun.counts - 1)).any(axis=1)
+    band = -(-begun.counts // _EDGE)
+    is_edge = ((begun.index < band) | (begun.index >= begun.counts - band)).any(axis=1)
     highest = max((cells for cells in levels if len(cells.index)), key=lambda cells: float(cells.log_values.max()))
     mode = highest.low + highest.size * (highest.index[highest.log_values.argmax()] + 0.5)
     return CellIntegral(

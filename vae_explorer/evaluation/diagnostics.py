@@ -52,7 +52,7 @@ def mutual_information_slices(loc: Float, scale: Float, *, seed: int) -> Slices[
     """Estimate I(x; z) = E log q(z|x) - log q(z), of diagonal Gaussians loc, scale (n, latent_dim) of n images.
 
     Each of DRAWS codes comes from one of the posteriors, these spread evenly over the images. As q(z) >= q(z|x) / n,
-    no draw is above log n. In double precision, as narrow posteriors need it.
+    no draw is above log n. In double precision: narrow posteriors need it.
     """
     chosen = _spread(len(loc), MOST_POSTERIORS)
     loc, scale = loc[chosen], scale[chosen]
@@ -86,9 +86,10 @@ class _Mixture:
         """Return log q(z|x) - log q(z), (m,), of codes z drawn from the posteriors `sources` with noise (m, d)."""
         z = self._loc[sources] + self._scale[sources] * noise
         log_each = torch.cat((z.square(), z), dim=1) @ self._factors + self._constants  # (m, n)
-        log_mean = torch.logsumexp(log_each, dim=1) - math.log(len(self._loc))
         own = -(0.5 * noise.square() + self._scale[sources].log() + HALF_LOG_2_PI).sum(1)
-        return own - log_mean
+        # The products cancel where a posterior is very narrow; of its own code its density is known to every digit.
+        log_each[torch.arange(len(own)), sources] = own
+        return own - (torch.logsumexp(log_each, dim=1) - math.log(len(self._loc)))
 
 
 def _spread(n: int, most: int) -> NDArray[np.int64]:

@@ -95,11 +95,11 @@ def posterior_slices(
     model: ModelReader, grid: SharedGrid, x: Tensor, *, log_joint: Float, index: int, is_fine: bool
 ) -> Slices[ExactPosterior]:
     """As `inspect_slices`, of an image x (C, H, W) whose log p(x, z) (n,) at the grid's centres is known already."""
-    if not np.isfinite(log_joint).any():
+    loc, scale = _posterior_of(model, x)
+    if not (np.isfinite(log_joint).any() and np.isfinite(loc).all() and np.isfinite(scale).all()):
         raise DivergedError(f"The weights of step {model.step} give no finite log p(x, z); take an earlier checkpoint.")
     joint_at = joint_values(model, x)
     refinement = FINE if is_fine else COARSE
-    loc, scale = _posterior_of(model, x)
     # A mode could fall through the lattice where q is narrower than a cell; a wider one is seen without being split.
     seeds = loc[None] if (scale < grid.spacing).any() else loc[None][:0]
     integral = yield from between(

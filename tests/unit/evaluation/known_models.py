@@ -1,0 +1,82 @@
+"""Models whose answers are known: a linear one with a Gaussian likelihood, and small ones trained on the digits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.stats
+import torch
+
+from vae_explorer.config import RunConfig
+from vae_explorer.data.image_data import ImageData, Provenance, Splits
+from vae_explorer.model.model import build_model
+from vae_explorer.model.pixels import Pixels
+from vae_explorer.objective.reading import FrozenModel
+from vae_explorer.training.session import TrainingSession
+
+SIDE, N, SCALE = 4, 24, 0.3
+
+
+@dataclass(frozen=True)
+class Linear:
+    """p(x|z) = N(W z + b, SCALE²) and q(z|x) = N(A x + a, scale²): every figure of it has a closed form."""
+
+    model: FrozenModel
+    data: ImageData
+    x: np.ndarray  # (N, D), float64
+    weights: np.ndarray  # (D, d)
+    bias: np.ndarray
+
+    @property
+    def log_px(self) -> np.ndarray:
+        """log p(x) of every image, (N,)."""
+        covariance = self.weights @ self.weights.T + SCALE**2 * np.eye(len(self.weights))
+        return scipy.stats.multivariate_normal(self.bias, covariance).logpdf(self.x)
+
+    @property
+    def posterior(self) -> tuple[np.ndarray, np.ndarray]:
+        """Means (N, d) and the covariance (d, d) of p(z|x)."""
+        covariance = np.linalg.inv(np.eye(self.weights.shape[1]) + self.weights.T @ self.weights / SCALE**2)
+        return (self.x - self.bias) @ self.weights @ covariance / SCALE**2, covariance
+
+    def gap(self, loc: np.ndarray, scale: np.ndarray) -> np.ndarray:
+        """KL[q ‖ p(z|x)] of Gaussians loc, scale (N, d), (N,)."""
+        mean, covariance = self.posterior
+        precision, away = np.linalg.inv(covariance), loc - mean
+        trace = (np.diag(precision) * scale**2).sum(1)
+        square = np.einsum("ni,ij,nj->n", away, precision, away)
+        return 0.5 * (trace + square - loc.shape[1] + np.linalg.slogdet(covariance)[1] - 2 * np.log(scale).sum(1))
+
+
+def linear(latent_dim: int, *, correlated: bool = True, seed: int = 0) -> Linear:
+    """A linear model with drawn weights; correlated: whether the true posterior's dimensions are, unlike those of q."""
+    generator = np.random.default_rng(seed)
+    images = generator.integers(0, 17, (N, 1, SIDE, SIDE), dtype=np.uint8)
+    every = np.arange(N)
+    data = ImageData(images, 16, Splits(every[:4], every[4:8], every[8:]), Provenance("array", "noise"))
+    config = RunConfig().with_values({
+        "model.hidden": [], "model.latent_dim": latent_dim, "model.likelihood": "gaussian", "model.variance": "fixed",
+        "model.scale": SCALE, "model.output": "identity", "train.device": "cpu",
+    })  # fmt: skip
+    model = build_model(config, data.shape, 16).requires_grad_(False)
+    weights = generator.normal(0, 0.25, (SIDE**2, latent_dim))
+    if not correlated:
+        weights = np.linalg.qr(weights)[0]
+    decoder, encoder = model.decoder[0], model.encoder[1]
+    decoder.weight.copy_(torch.tensor(weights))
+    decoder.bias.fill_(0.5)
+    encoder.weight.copy_(0.1 * torch.randn(encoder.weight.shape, generator=torch.Generator().manual_seed(seed)))
+    encoder.weight[latent_dim:] = 0
+    encoder.bias[latent_dim:] = -1.0
+    frozen = FrozenModel(step=7, config=config, model=model, pixels=Pixels(data, config, torch.device("cpu")))
+    used = decoder.weight.numpy().astype(np.float64)
+    return Linear(frozen, data, images.reshape(N, -1) / 16.0, used, np.full(SIDE**2, 0.5))
+
+
+def trained(config: RunConfig, data: ImageData, *, steps: int = 20, **values: object) -> FrozenModel:
+    """Train for some steps with settings changed, 'model__latent_dim=3' for model.latent_dim."""
+    session = TrainingSession.new(config.with_values({key.replace("__", "."): v for key, v in values.items()}), data)
+    for _ in range(steps):
+        session.advance()
+    return session.frozen()

@@ -31,11 +31,15 @@ class Additions:
         self._scale = objective.mmd_scale or typical_scale(config.model.latent_dim)
         self._n_images = n_images
         self._weight_prior = WeightPrior.of(config, n_images=n_images)
-        if self._mmd_weight > 0 and config.train.batch_size < 2:
-            raise ConfigError(
-                f"objective.mmd_weight = {self._mmd_weight:g}: the MMD compares the codes of a batch, which needs at "
-                "least 2 images; raise train.batch_size."
-            )
+        for key, weight, what in (
+            ("mmd_weight", self._mmd_weight, "MMD"),
+            ("tc_weight", self._tc_weight, "total correlation"),
+        ):
+            if weight > 0 and min(config.train.batch_size, n_images) < 2:
+                raise ConfigError(
+                    f"objective.{key} = {weight:g}: the {what} compares the codes of a batch, which needs at least 2 "
+                    "images; raise train.batch_size."
+                )
 
     def added_to(
         self, means: TermMeans, model: Model, posterior: DiagonalNormal, *, batch: Batch, noise: Tensor
@@ -48,13 +52,18 @@ class Additions:
             mmd = self._mmd(z, batch)
             added.append(self._mmd_weight * mmd)
         if self._tc_weight > 0:
-            correlation = total_correlation(z, posterior, n_images=self._n_images)
+            correlation = self._total_correlation(z, posterior)
             added.append(self._tc_weight * correlation)
         if self._weight_prior is not None:
             added.append(self._weight_prior.cost(model))
         total = torch.stack(added).sum()
         surrogate = None if means.surrogate is None else means.surrogate + total
         return replace(means, loss=means.loss + total, surrogate=surrogate, mmd=mmd, total_correlation=correlation)
+
+    def _total_correlation(self, z: Tensor, posterior: DiagonalNormal) -> Tensor:
+        if len(z) < 2:  # a held-out split of one image
+            return torch.full((), torch.nan, device=z.device)
+        return total_correlation(z, posterior, n_images=self._n_images)
 
     def _mmd(self, z: Tensor, batch: Batch) -> Tensor:
         if batch.prior_z is None:

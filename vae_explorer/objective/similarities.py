@@ -37,13 +37,19 @@ def renyi(q: DiagonalNormal, alpha: float) -> Tensor:
 def total_correlation(z: Tensor, q: DiagonalNormal, *, n_images: int) -> Tensor:
     """Return an estimate of KL[q(z) ‖ prod_j q(z_j)] in nats, a scalar, from one code z (B, latent_dim) an image.
 
-    Minibatch weighted sampling (Chen et al. 2018, eq. S5): q(z) is the mean over the B posteriors of the batch, drawn
-    from n_images; biased, the more the smaller the batch.
+    q(z) is the mean of all n_images posteriors (Chen et al. 2018, section 3.1), here of the batch's: an image's own
+    counts once in n_images, each of the others stands for (n_images - 1) / (B - 1) images. So each density is
+    unbiased, and codes without any correlation give 0. Their logarithms are biased, low for high-dimensional
+    posteriors that do not overlap. Raises ValueError for a single image, which tells nothing of the others.
     """
+    n = len(z)
+    if n < 2:
+        raise ValueError("total correlation needs the codes of two images at least, got one")
     # (B, B, latent_dim): log q(z_i|x_j) by dimension
     deviation = (z.unsqueeze(1) - q.loc) / q.scale
     log_q = -(0.5 * deviation.square() + q.log_scale + HALF_LOG_2_PI)
-    log_count = math.log(n_images * len(z))
-    joint = torch.logsumexp(log_q.sum(-1), dim=1) - log_count
-    product = (torch.logsumexp(log_q, dim=1) - log_count).sum(-1)
+    log_share = torch.full((n, n), math.log((n_images - 1) / (n_images * (n - 1))), dtype=z.dtype, device=z.device)
+    log_share.fill_diagonal_(-math.log(n_images))
+    joint = torch.logsumexp(log_q.sum(-1) + log_share, dim=1)
+    product = torch.logsumexp(log_q + log_share.unsqueeze(-1), dim=1).sum(-1)
     return (joint - product).mean()

@@ -263,7 +263,8 @@ def test_the_figures_of_a_row_are_those_that_the_objective_has(tiny_config, valu
     assert row.tolist()[2 : 2 + len(names)] == [float(getattr(means, name)) for name in names]
 
 
-def test_mmd_of_a_batch_of_one_image_is_one_sentence(tiny_config):
-    config = config_of(tiny_config, objective__mmd_weight=1.0, train__batch_size=1)
+@pytest.mark.parametrize("weight", ["objective__mmd_weight", "objective__tc_weight"])
+def test_what_compares_codes_refuses_a_batch_of_one_image(tiny_config, weight):
+    config = config_of(tiny_config, **{weight: 1.0}, train__batch_size=1)
     with pytest.raises(ConfigError, match=r"at least 2 images; raise train.batch_size"):
         build_objective(config, n_images=10)

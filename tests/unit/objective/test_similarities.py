@@ -64,10 +64,20 @@ def test_total_correlation_of_correlated_codes() -> None:
     z = q.rsample(torch.randn(n, 2, dtype=torch.float64))
     variance, covariance = 1 + width**2, r
     expected = -0.5 * math.log(1 - (covariance / variance) ** 2)
-    # The batch is the whole data set here: with n_images = n the joint and each factor carry log(n n) too much, and
-    # the two factors carry it twice; that shift, log(n), is the estimator's own.
-    found = total_correlation(z, q, n_images=n).item() - math.log(n)
-    assert found == pytest.approx(expected, abs=0.1)
+    assert total_correlation(z, q, n_images=n).item() == pytest.approx(expected, abs=0.1)
+
+
+@pytest.mark.parametrize("n_images", [64, 60_000])
+@pytest.mark.parametrize("latent_dim", [2, 10])
+def test_total_correlation_of_codes_that_follow_the_prior_is_zero(latent_dim: int, n_images: int) -> None:
+    zero = torch.zeros(64, latent_dim, dtype=torch.float64)
+    z = torch.randn(64, latent_dim, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    assert total_correlation(z, DiagonalNormal(zero, zero), n_images=n_images).item() == pytest.approx(0.0, abs=1e-10)
+
+
+def test_total_correlation_of_one_image_is_refused() -> None:
+    with pytest.raises(ValueError, match="two images"):
+        total_correlation(LOC[:1], DiagonalNormal(LOC[:1], LOC[:1]), n_images=10)
 
 
 def test_the_gradient_of_total_correlation_pulls_correlated_codes_apart() -> None:

@@ -15,7 +15,7 @@ from vae_explorer.export.recipe import Recipe
 from vae_explorer.latent.grids import box_lattice, prior_codes, quantile_lattice, traversal
 from vae_explorer.latent.mixture import sample
 from vae_explorer.latent.paths import interpolate
-from vae_explorer.latent.statistics import code_range, order_by_kl
+from vae_explorer.latent.statistics import code_range, order_by_kl, spread_indices
 from vae_explorer.objective.reading import FrozenModel
 
 Codes = NDArray[np.float32]
@@ -55,7 +55,7 @@ def used_dimensions(model: FrozenModel, data: ImageData) -> list[int]:
 
 
 def _looked_at(data: ImageData) -> NDArray[np.int64]:
-    return np.unique(np.linspace(0, len(data) - 1, min(len(data), LOOKED_AT)).astype(np.int64))
+    return spread_indices(len(data), LOOKED_AT)
 
 
 def _manifold(model: FrozenModel, data: ImageData, recipe: Recipe) -> CodeGrid:

@@ -15,8 +15,9 @@ from torch import Tensor
 
 from vae_explorer.evaluation.slices import Slices
 from vae_explorer.latent.collapse import ACTIVE_VARIANCE
-from vae_explorer.model.latents import HALF_LOG_2_PI
+from vae_explorer.latent.statistics import spread_indices
 from vae_explorer.model.noise import Stream, seeded_generator
+from vae_explorer.model.priors import HALF_LOG_2_PI
 
 Float = NDArray[np.float64]
 
@@ -54,10 +55,10 @@ def mutual_information_slices(loc: Float, scale: Float, *, seed: int) -> Slices[
     Each of DRAWS codes comes from one of the posteriors, these spread evenly over the images. As q(z) >= q(z|x) / n,
     no draw is above log n. In double precision: narrow posteriors need it.
     """
-    chosen = _spread(len(loc), MOST_POSTERIORS)
+    chosen = spread_indices(len(loc), MOST_POSTERIORS)
     loc, scale = loc[chosen], scale[chosen]
     means, deviations = torch.from_numpy(loc), torch.from_numpy(scale)
-    sources = torch.from_numpy(_spread(len(loc), DRAWS))
+    sources = torch.from_numpy(spread_indices(len(loc), DRAWS))
     sources = sources.repeat(max(1, DRAWS // len(sources)))
     noise = torch.randn(len(sources), loc.shape[1], generator=seeded_generator(seed, Stream.CODES, 1)).double()
     mixture = _Mixture(means, deviations)
@@ -90,8 +91,3 @@ class _Mixture:
         # The products cancel where a posterior is very narrow; of its own code its density is known to every digit.
         log_each[torch.arange(len(own)), sources] = own
         return own - (torch.logsumexp(log_each, dim=1) - math.log(len(self._loc)))
-
-
-def _spread(n: int, most: int) -> NDArray[np.int64]:
-    """Up to `most` of n places, evenly spread."""
-    return np.unique(np.linspace(0, n - 1, min(n, most)).astype(np.int64))

@@ -25,7 +25,7 @@ from vae_explorer.objective.bounds import effective_sample_size, iwae_bound, log
 from vae_explorer.objective.elbo import image_terms
 from vae_explorer.objective.log_weights import importance_log_weights
 from vae_explorer.objective.reading import ModelReader
-from vae_explorer.objective.terms import Terms, joined_samples
+from vae_explorer.objective.terms import Terms, joined_samples, standard_error
 
 Indices = NDArray[np.int64]
 Float = NDArray[np.float64]
@@ -136,10 +136,10 @@ class _Question:
         terms = joined_samples(self._terms)
         figures: dict[str, Tensor | None] = {
             "loc": self._posterior.loc, "scale": self._posterior.scale, "distortion": terms.distortion,
-            "elbo_mc_se": _standard_error(terms.elbo_draws), "kl": terms.kl, "kl_per_dim": terms.kl_per_dim,
+            "elbo_mc_se": standard_error(terms.elbo_draws), "kl": terms.kl, "kl_per_dim": terms.kl_per_dim,
         }  # fmt: skip
         if not terms.is_kl_exact and terms.log_weight is not None:
-            figures["kl_mc_se"] = _standard_error(terms.log_likelihood - terms.log_weight)
+            figures["kl_mc_se"] = standard_error(terms.log_likelihood - terms.log_weight)
         if self._log_weights:
             weights = torch.cat(self._log_weights)
             figures |= {
@@ -153,10 +153,3 @@ class _Question:
         if self._model.n_classes:
             predicted = self._model.class_probabilities(indices).argmax(1)
         return ImageFigures(indices=indices, predicted=predicted, **arrays)  # type: ignore[arg-type]
-
-
-def _standard_error(values: Tensor) -> Tensor:
-    """Standard error (B,) of the mean over K of (K, B); NaN for K = 1."""
-    if len(values) == 1:
-        return torch.full_like(values[0], torch.nan)
-    return values.std(0) / len(values) ** 0.5

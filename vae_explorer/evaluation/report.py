@@ -26,6 +26,7 @@ from vae_explorer.evaluation.report_figures import (
 from vae_explorer.evaluation.report_words import History, words_of
 from vae_explorer.evaluation.shared_grid import grid_slices, quadrature_obstacle
 from vae_explorer.evaluation.slices import Slices, between, rising
+from vae_explorer.latent.statistics import spread_indices
 from vae_explorer.objective.reading import SAMPLES, FrozenModel
 
 UNIT = "nats per image"
@@ -74,7 +75,7 @@ class Evaluation:
         self._model, self._data, self._history = model, data, history
         self._samples, self._seed = samples, seed
         self._has_quadrature = quadrature_obstacle(model) is None
-        self._wanted = _spread(self._indices, exact_images)
+        self._wanted = self._indices[spread_indices(len(self._indices), exact_images)]
         self._parts: list[ImageFigures] = []
         self._information: MutualInformation | None = None
         self._exact: list[ExactPosterior] = []
@@ -181,7 +182,7 @@ class Evaluation:
 
     def _improve(self) -> Slices[None]:
         """The amortisation gaps of some images, of those that were integrated where there are such."""
-        chosen = _spread(np.arange(len(self._wanted)), IMPROVED_IMAGES)
+        chosen = spread_indices(len(self._wanted), IMPROVED_IMAGES)
         for number, place in enumerate(chosen.tolist()):
             x = self._model.pixels.take_seeded(self._wanted[place : place + 1], self._seed)
             modes = self._exact[place].mode[None] if self._exact else None
@@ -242,10 +243,3 @@ def evaluate(
             return report
         if progress is not None:
             progress(share)
-
-
-def _spread(indices: Indices, most: int) -> Indices:
-    """Up to `most` of the indices, evenly spread."""
-    if most == 0:
-        return indices[:0]
-    return indices[np.unique(np.linspace(0, len(indices) - 1, min(len(indices), most)).astype(np.int64))]

@@ -13,6 +13,7 @@ from vae_explorer.config_rules import LABELLED
 from vae_explorer.errors import DivergedError, UsageError
 from vae_explorer.evaluation.lattice_likelihood import LatticeLikelihood, lattice_slices
 from vae_explorer.evaluation.slices import Slices, between, code_tensor
+from vae_explorer.latent.statistics import spread_indices
 from vae_explorer.model.noise import Stream, seeded_generator
 from vae_explorer.objective.reading import ModelReader
 
@@ -120,8 +121,7 @@ def _box(model: ModelReader) -> tuple[Float, Float]:
     drawn = model.model.prior().sample(_PRIOR_DRAWS, generator).cpu().numpy().astype(np.float64)
     low, high = drawn.min(0), drawn.max(0)
     low, high = low - _MARGIN * (high - low), high + _MARGIN * (high - low)
-    n = len(model.pixels)
-    seen = np.unique(np.linspace(0, n - 1, min(n, LOOKED_AT)).astype(np.int64))
+    seen = spread_indices(len(model.pixels), LOOKED_AT)
     posterior = model.model.posterior(model.pixels.take_seeded(seen, 0))
     loc = posterior.loc.cpu().numpy().astype(np.float64)
     # A q that is wider than the prior says no more about where codes are than the prior does.

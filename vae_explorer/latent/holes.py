@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vae_explorer.latent.grids import prior_codes
+from vae_explorer.latent.statistics import spread_indices
 
 NEIGHBOUR_DISTANCES = 2.0
 """A place is far from the codes where the nearest is more than so many of the codes' own distances away."""
@@ -50,8 +51,7 @@ def prior_hole_share(codes: ArrayLike) -> float:
 def _some(codes: ArrayLike) -> NDArray[np.float64]:
     """Return at most MOST_CODES codes, spread evenly over those that are given."""
     values = np.asarray(codes, dtype=np.float64)
-    places = np.unique(np.linspace(0, len(values) - 1, min(len(values), MOST_CODES)).astype(np.int64))
-    return values[places]
+    return values[spread_indices(len(values), MOST_CODES)]
 
 
 def _squared_distances(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:

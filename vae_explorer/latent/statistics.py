@@ -1,4 +1,4 @@
-"""What the sliders need to know of codes: which dimensions matter, and how far they reach."""
+"""Figures of codes: which dimensions matter, how far they reach, and which of many are looked at."""
 
 from __future__ import annotations
 
@@ -27,3 +27,8 @@ def code_range(codes: ArrayLike, *, at_least: float = 0.0) -> tuple[NDArray[np.f
     is_flat = high - low < 1e-6
     low, high = np.where(is_flat, low - 0.5, low), np.where(is_flat, high + 0.5, high)
     return low.astype(np.float32), high.astype(np.float32)
+
+
+def spread_indices(n: int, most: int) -> NDArray[np.int64]:
+    """Return up to `most` of the places 0 .. n - 1, evenly spread and ascending."""
+    return np.unique(np.linspace(0, n - 1, min(n, most)).astype(np.int64))

@@ -10,7 +10,8 @@ import math
 import torch
 from torch import Tensor
 
-from vae_explorer.model.latents import HALF_LOG_2_PI, DiagonalNormal
+from vae_explorer.model.latents import DiagonalNormal
+from vae_explorer.model.priors import HALF_LOG_2_PI
 
 
 def reverse_kl(q: DiagonalNormal) -> Tensor:

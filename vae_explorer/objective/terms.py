@@ -122,6 +122,13 @@ def mean_of_samples(values: Tensor) -> Tensor:
     return values[0] if len(values) == 1 else values.mean(0)
 
 
+def standard_error(values: Tensor) -> Tensor:
+    """Return the standard error (B,) of the mean over K of (K, B); NaN for K = 1."""
+    if len(values) == 1:
+        return torch.full_like(values[0], torch.nan)
+    return values.std(0) / len(values) ** 0.5
+
+
 def joined_samples(parts: Sequence[Terms]) -> Terms:
     """Return the terms of all codes together, of parts that have the same images and different codes."""
     if len(parts) == 1:

@@ -5,11 +5,18 @@ import pytest
 
 from vae_explorer.errors import UsageError
 from vae_explorer.latent.mosaic import mosaic, picture_scale, to_uint8
-from vae_explorer.latent.statistics import code_range, order_by_kl
+from vae_explorer.latent.statistics import code_range, order_by_kl, spread_indices
 
 
 def test_dimensions_are_ordered_from_most_to_least_used():
     assert order_by_kl([0.1, 3.0, np.nan, 0.1, 2.0]).tolist() == [1, 4, 0, 3, 2]
+
+
+@pytest.mark.parametrize(
+    ("n", "most", "chosen"), [(0, 5, []), (3, 0, []), (3, 9, [0, 1, 2]), (9, 3, [0, 4, 8]), (10, 4, [0, 3, 6, 9])]
+)
+def test_some_of_many_places_are_spread_evenly_from_first_to_last(n, most, chosen):
+    assert spread_indices(n, most).tolist() == chosen
 
 
 def test_the_range_is_that_of_the_finite_codes():

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from vae_explorer.config import RunConfig
 from vae_explorer.errors import ConfigError
 
-PROBABILISTIC = ("vae", "m2", "m1m2")
-"""Kinds of models that have a prior and a bound."""
 LABELLED = ("m2", "m1m2")
 """Kinds that learn from labels."""
 SCALED = ("gaussian", "discretised_logistic")

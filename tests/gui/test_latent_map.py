@@ -10,7 +10,7 @@ import pytest
 from fakes import FakeController, make_codes
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QColor, QMouseEvent, QWheelEvent
-from PySide6.QtWidgets import QApplication, QToolButton, QWidget
+from PySide6.QtWidgets import QApplication, QComboBox, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from vae_explorer.engine import messages as m
@@ -55,6 +55,15 @@ class Hand:
         """Return where a code lies, in pixels."""
         x, y = self.panel.map.frame().to_px(self.panel.latent.project(code)).tolist()  # type: ignore[arg-type]
         return x, y
+
+
+def choose_axes(panel: LatentMapPanel, axes: tuple[int, int] | str) -> None:
+    x, y = (panel.findChild(QComboBox, f"axis_{axis}") for axis in "xy")
+    assert x is not None
+    assert y is not None
+    if isinstance(axes, tuple):
+        y.setCurrentIndex(y.findData(axes[1]))
+    x.setCurrentIndex(x.findData(axes[0] if isinstance(axes, tuple) else axes))
 
 
 def open_panel(qtbot: QtBot, controller: FakeController) -> tuple[LatentMapPanel, Hand]:
@@ -422,7 +431,7 @@ class TestMoreDimensions:
         panel, hand = open_panel(qtbot, controller)
         start = np.float32([0.1, 0.2, 0.3, 0.4, 0.5])
         controller.select_code(start)
-        panel._tools.choose_axes((3, 1))
+        choose_axes(panel, (3, 1))
         at = far_from_points(panel)
         hand.click(*at)
         x, y = panel.map.frame().to_view(*at)
@@ -431,7 +440,7 @@ class TestMoreDimensions:
     def test_a_click_on_main_directions_decodes_what_is_drawn_there(self, qtbot: QtBot, open_fake_run: Open) -> None:
         controller = open_fake_run(latent_dim=5)
         panel, hand = open_panel(qtbot, controller)
-        panel._tools.choose_axes("pca")
+        choose_axes(panel, "pca")
         controller.select_code([1.0, -1.0, 0.5, 0.2, 0.1])
         at = far_from_points(panel)
         hand.click(*at)
@@ -442,7 +451,7 @@ class TestMoreDimensions:
     def test_main_directions_do_not_flip_from_snapshot_to_snapshot(self, qtbot: QtBot, open_fake_run: Open) -> None:
         controller = open_fake_run(latent_dim=5)
         panel, _ = open_panel(qtbot, controller)
-        panel._tools.choose_axes("pca")
+        choose_axes(panel, "pca")
         before = panel.latent.points.copy()
         assert controller.codes is not None
         noise = np.random.default_rng(1).normal(size=controller.codes.loc.shape).astype(np.float32)
@@ -451,7 +460,7 @@ class TestMoreDimensions:
 
     def test_two_equal_axes_give_way(self, qtbot: QtBot, open_fake_run: Open) -> None:
         panel, _ = open_panel(qtbot, open_fake_run(latent_dim=5))
-        panel._tools.choose_axes((1, 2))
+        choose_axes(panel, (1, 2))
         panel._tools._x.setCurrentIndex(panel._tools._x.findData(2))
         assert panel.latent.basis.axes is not None
         assert panel.latent.basis.axes[0] == 2

@@ -1,4 +1,4 @@
-"""Geometry on the map: the ellipse of a posterior, and the point nearest to a click."""
+"""Geometry on the map: the ellipse of a posterior."""
 
 from __future__ import annotations
 
@@ -25,14 +25,3 @@ def posterior_ellipse(
     outline: NDArray[np.float64] = basis.project(loc) + n_sigma * circle @ root.T
     outline[-1] = outline[0]
     return outline
-
-
-def nearest_point(points: ArrayLike, xy: ArrayLike) -> tuple[int, float]:
-    """Return (index, distance) of the point of (n, 2) nearest to xy (2,); (-1, inf) when no point is finite."""
-    offset = np.asarray(points, dtype=np.float64).reshape(-1, 2) - np.asarray(xy, dtype=np.float64)
-    squared = np.einsum("ij,ij->i", offset, offset)
-    squared = np.where(np.isnan(squared), np.inf, squared)
-    index = int(np.argmin(squared)) if len(squared) else -1
-    if index < 0 or not np.isfinite(squared[index]):
-        return -1, float("inf")
-    return index, float(np.sqrt(squared[index]))

@@ -85,16 +85,12 @@ class M2(nn.Module):
         return ClassMixture(cast(Likelihood, self.parts.likelihood_each(z.unsqueeze(-2))), self.n_classes)
 
     def styles(self, x: Tensor) -> Tensor:
-        """Return the mean style of images, (B, style_dim): what `decode_styles` takes."""
+        """Return the mean style of images, (B, style_dim): what `style_codes` takes."""
         return self.posterior(x).loc
 
     def style_codes(self, z: Tensor, labels: Tensor) -> Tensor:
         """Return the codes of styles (n, style_dim) under classes (n,), whole numbers: here the styles themselves."""
         return z
-
-    def decode_styles(self, z: Tensor, labels: Tensor) -> Likelihood:
-        """Return p(x|y,z) of styles (n, style_dim) under classes (n,), whole numbers."""
-        return self.likelihood(z, one_hot(labels, self.n_classes))
 
     def _most_probable(self, x: Tensor) -> Tensor:
         return one_hot(self.class_logits(x).argmax(-1), self.n_classes)
@@ -179,10 +175,6 @@ class StackedM2(Model):
     def style_codes(self, z: Tensor, labels: Tensor) -> Tensor:
         """Return the mean codes z1 of styles z2 (n, style_dim) under classes (n,), whole numbers: (n, latent_dim)."""
         return cast(DiagonalNormal, self.parts.likelihood(z, one_hot(labels, self.n_classes))).loc
-
-    def decode_styles(self, z: Tensor, labels: Tensor) -> Likelihood:
-        """Return p(x|z1) at the mean z1 of styles z2 (n, style_dim) under classes (n,), whole numbers."""
-        return self.likelihood(self.style_codes(z, labels))
 
 
 class ClassMixture:

@@ -56,11 +56,6 @@ class RunFolder:
         """The seed of weights, batches and noise."""
         return self.config.train.seed
 
-    @property
-    def exports_dir(self) -> Path:
-        """Where exports of this run go; made by whoever writes the first."""
-        return self.path / "exports"
-
     @classmethod
     def create(
         cls, path: Path | str, *, config: RunConfig, data: ImageData, device: str, parent: str | None = None

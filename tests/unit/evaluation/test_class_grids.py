@@ -36,7 +36,8 @@ def test_rows_are_styles_and_columns_are_all_classes(model, digits_data):
     assert made.captions.cols == digits_data.class_names
     styles = np.random.Generator(np.random.Philox(4)).standard_normal((3, model.style_dim), dtype=np.float32)
     for row in range(3):
-        expected = model.model.decode_styles(torch.tensor(styles[[row] * 10]), torch.arange(10)).mean
+        of_row = model.model.style_codes(torch.tensor(styles[[row] * 10]), torch.arange(10))
+        expected = model.model.likelihood(of_row, torch.eye(10)).mean
         np.testing.assert_allclose(tiles[row], expected.detach().numpy(), rtol=1e-4, atol=1e-5)
     again = make_picture(model, digits_data, Recipe(what="classes", rows=3, cols=99, seed=4))
     assert again.picture.tobytes() == made.picture.tobytes()

@@ -1,13 +1,12 @@
-"""The ellipse of a posterior against sampling, and the nearest point against SciPy's tree."""
+"""The ellipse of a posterior against sampling."""
 
 import math
 
 import numpy as np
 import pytest
-from scipy.spatial import KDTree
 from scipy.stats import chi2, ortho_group
 
-from vae_explorer.latent.geometry import nearest_point, posterior_ellipse
+from vae_explorer.latent.geometry import posterior_ellipse
 from vae_explorer.latent.projection import Basis, axis_basis, line_basis
 
 
@@ -58,17 +57,3 @@ def test_a_point_posterior_is_a_point_and_a_line_has_a_segment():
     assert segment[:, 0].min() == pytest.approx(0.0)
     assert segment[:, 0].max() == pytest.approx(2.0)
     assert np.allclose(segment[:, 1], 0.0)
-
-
-def test_the_nearest_point_is_the_trees():
-    points = np.random.default_rng(0).standard_normal((500, 2))
-    tree = KDTree(points)
-    for xy in np.random.default_rng(1).standard_normal((20, 2)):
-        distance, index = tree.query(xy)
-        assert nearest_point(points, xy) == (index, pytest.approx(distance))
-
-
-def test_points_that_are_not_finite_are_never_nearest():
-    assert nearest_point([[np.nan, 0.0], [5.0, 0.0], [np.inf, 0.0]], [0.0, 0.0]) == (1, 5.0)
-    assert nearest_point(np.zeros((0, 2)), [0.0, 0.0]) == (-1, np.inf)
-    assert nearest_point([[np.nan, np.nan]], [0.0, 0.0]) == (-1, np.inf)

@@ -85,14 +85,6 @@ class MapTools(QWidget):
         for widget in (self._x, self._times, self._y):
             widget.setVisible(latent_dim > 2)
 
-    def choose_axes(self, axes: object) -> None:
-        """Choose (i, j) or 'pca' as if in the boxes."""
-        if axes == "pca":
-            self._x.setCurrentIndex(self._x.findData("pca"))
-        elif isinstance(axes, tuple):
-            self._y.setCurrentIndex(self._y.findData(axes[1]))
-            self._x.setCurrentIndex(self._x.findData(axes[0]))
-
     def _on_axis_chosen(self) -> None:
         x, y = self._x.currentData(), self._y.currentData()
         is_plain = x != "pca"

@@ -93,19 +93,12 @@ class ComponentsLayer(MapLayer):
     def __init__(self) -> None:
         super().__init__()
         self.components: tuple[Component, ...] = ()
-        self.rings: tuple[Points, ...] = ()
-        """Outlines of the prior, where codes are shown."""
 
     def paint_layer(self, painter: QPainter, frame: ViewFrame, ratio: float) -> None:
-        """Draw the rings, all ellipses, then all labels."""
+        """Draw all ellipses, then all labels."""
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setFont(tick_font())
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        for ring in self.rings:
-            pen = QPen(translucent(self.theme.muted, 0.7), 1.0)
-            pen.setDashPattern([5.0, 4.0])
-            painter.setPen(pen)
-            painter.drawPolyline(_polygon(frame.to_px(ring)))
         for component in self.components:
             self._paint_ellipses(painter, frame, component)
         for component in self.components:
@@ -159,11 +152,6 @@ class TheatreMap(pg.PlotWidget):
     def set_components(self, components: tuple[Component, ...]) -> None:
         """Show these Gaussians over the points."""
         self.components.components = components
-        self.components.update()
-
-    def set_rings(self, rings: tuple[Points, ...]) -> None:
-        """Show the prior's outlines (n, 2), or none."""
-        self.components.rings = rings
         self.components.update()
 
     def set_axis_names(self, x: str, y: str) -> None:

@@ -149,7 +149,13 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True):
     ] = "unit"
     scale: Annotated[
         float,
-        Meta(title="Scale", description="Standard deviation where the variance is fixed.", ge=1e-4, le=100.0),
+        Meta(
+            title="Scale",
+            description="Standard deviation where the variance is fixed; of a discretised logistic its scale s, "
+            "sd = pi s / sqrt(3).",
+            ge=1e-4,
+            le=100.0,
+        ),
     ] = 0.1
     output: Annotated[
         Literal["sigmoid", "identity"],

@@ -52,7 +52,9 @@ def test_resources_are_found(installed: Path, own_environment: dict[str, str], t
     found = json.loads(ask(installed, own_environment, tmp_path, "-c", QUESTION))
     assert Path(found["package"]).is_relative_to(installed)
     assert found["presets"] == {
-        "digits-2d": "digits", "mnist-20d": "mnist", "mnist-2d": "mnist", "shapes-conv": "shapes",
+        "aevb": "mnist", "digits-2d": "digits", "iwae-1": "mnist", "iwae-5": "mnist", "iwae-50": "mnist",
+        "m1m2-100": "mnist", "m2-100": "mnist", "mnist-20d": "mnist", "mnist-2d": "mnist", "ppca": "digits",
+        "shapes-conv": "shapes",
     }  # fmt: skip
     assert found["digits"] == 1797
     assert found["icons"]

@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from vae_explorer.cli import COMMANDS
 from vae_explorer.resource_files import preset_names
 
@@ -20,6 +22,7 @@ def _tested_blocks() -> list[str]:
     return re.findall(r"<!-- tested -->\n```bash\n(.*?)```", README, flags=re.DOTALL)
 
 
+@pytest.mark.timeout(420)  # a dozen starts of the program; a minute where nothing else runs
 def test_commands_run_as_written(tmp_path: Path, own_environment: dict[str, str]) -> None:
     tools, place = tmp_path / "bin", tmp_path / "place"
     tools.mkdir()
@@ -30,11 +33,13 @@ def test_commands_run_as_written(tmp_path: Path, own_environment: dict[str, str]
     environment = {**own_environment, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"}
     (block,) = _tested_blocks()
     done = subprocess.run(
-        ["sh", "-eu", "-c", block], cwd=place, env=environment, capture_output=True, text=True, timeout=170, check=False
+        ["sh", "-eu", "-c", block], cwd=place, env=environment, capture_output=True, text=True, timeout=400, check=False
     )
     assert done.returncode == 0, done.stderr
     assert json.loads((place / "figures.json").read_text())["unit"] == "nats per image"
-    assert {"manifold.png", "path.png", "codes.csv", "again.png"} <= {path.name for path in place.iterdir()}
+    assert {"manifold.png", "path.png", "aggregate.png", "codes.csv", "again.png"} <= {
+        path.name for path in place.iterdir()
+    }
     assert len((place / "codes.csv").read_text().splitlines()) == 1798
 
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from vae_explorer.config_rules import LABELLED
 from vae_explorer.data.memory import free_memory_bytes
 from vae_explorer.errors import UsageError
-from vae_explorer.evaluation.slices import Slices, codes_at_once
+from vae_explorer.evaluation.slices import Slices, between, codes_at_once
 from vae_explorer.model.latents import Posterior
 from vae_explorer.model.noise import posterior_noise
 from vae_explorer.objective.bounds import effective_sample_size, iwae_bound, log_mean_exp_error, pareto_k_hat
@@ -100,56 +100,78 @@ def figures_slices(model: ModelReader, indices: Indices, *, samples: int, seed: 
     parts = []
     for first in range(0, len(indices), together):
         part = slice(first, first + together)
-        x = model.pixels.take_seeded(indices[part], seed)
-        question = _Question(model, x)
-        pieces = noise[:, part].split(max(1, at_once // len(x)))
-        for number, piece in enumerate(pieces):
-            question.draw(piece.to(x.device))
-            yield min(1.0, (first + len(x) * (number + 1) / len(pieces)) / len(indices))
-        parts.append(question.figures(indices[part]))
-    return joined_figures(parts)
+        answer = _answer_slices(model, indices[part], noise[:, part], at_once=at_once, seed=seed)
+        share = first / len(indices)
+        parts.append((yield from between(answer, share, min(1.0, share + together / len(indices)))))
+    return _figures(model, indices, parts, seed=seed)
 
 
-class _Question:
-    """Some images, and what their codes so far have said."""
+@dataclass(frozen=True, eq=False)
+class _Answer:
+    """What K codes of b images have said; log_weights (K, b): None of an autoencoder."""
 
-    @torch.no_grad()
-    def __init__(self, model: ModelReader, x: Tensor) -> None:
-        self._model, self._x = model, x
-        self._posterior: Posterior = model.model.posterior(x)
-        self._terms: list[Terms] = []
-        self._log_weights: list[Tensor] = []
+    posterior: Posterior
+    terms: Terms
+    log_weights: Tensor | None
 
-    @torch.no_grad()
-    def draw(self, noise: Tensor) -> None:
-        model = self._model.model
-        terms = image_terms(model, self._x, noise, posterior=self._posterior)
-        if model.kind in LABELLED:
-            # The terms of M2 are those of its bound, which holds q(y|x); these weights sum the classes out.
-            self._log_weights.append(importance_log_weights(model, self._x, noise))
-        elif terms.log_weight is not None:
-            self._log_weights.append(terms.log_weight)
-        self._terms.append(terms)
 
-    @torch.no_grad()
-    def figures(self, indices: Indices) -> ImageFigures:
-        terms = joined_samples(self._terms)
-        figures: dict[str, Tensor | None] = {
-            "loc": self._posterior.loc, "scale": self._posterior.scale, "distortion": terms.distortion,
-            "elbo_mc_se": standard_error(terms.elbo_draws), "kl": terms.kl, "kl_per_dim": terms.kl_per_dim,
+def _answer_slices(model: ModelReader, indices: Indices, noise: Tensor, *, at_once: int, seed: int) -> Slices[_Answer]:
+    """Draw the codes of some images, noise (K, b, noise_dim), at most `at_once` in a slice."""
+    x = model.pixels.take_seeded(indices, seed)
+    posterior = _posterior(model, x)
+    pieces = noise.split(max(1, at_once // len(x)))
+    terms, weights = [], []
+    for number, piece in enumerate(pieces):
+        drawn, log_weights = _draw(model, x, posterior, piece.to(x.device))
+        terms.append(drawn)
+        if log_weights is not None:
+            weights.append(log_weights)
+        yield (number + 1) / len(pieces)
+    return _Answer(posterior, joined_samples(terms), torch.cat(weights) if weights else None)
+
+
+@torch.no_grad()
+def _posterior(model: ModelReader, x: Tensor) -> Posterior:
+    return model.model.posterior(x)
+
+
+@torch.no_grad()
+def _draw(model: ModelReader, x: Tensor, posterior: Posterior, noise: Tensor) -> tuple[Terms, Tensor | None]:
+    terms = image_terms(model.model, x, noise, posterior=posterior)
+    if model.model.kind in LABELLED:
+        # The terms of M2 are those of its bound, which holds q(y|x); these weights sum the classes out.
+        return terms, importance_log_weights(model.model, x, noise)
+    return terms, terms.log_weight
+
+
+@torch.no_grad()
+def _figures(model: ModelReader, indices: Indices, parts: Sequence[_Answer], *, seed: int) -> ImageFigures:
+    """Reduce over the codes, of all images at once: these are many small steps."""
+    terms = [part.terms for part in parts]
+    tensors: dict[str, Tensor | None] = {
+        "loc": torch.cat([part.posterior.loc for part in parts]),
+        "scale": torch.cat([part.posterior.scale for part in parts]),
+        "distortion": torch.cat([one.distortion for one in terms]),
+        "elbo_mc_se": standard_error(torch.cat([one.elbo_draws for one in terms], dim=1)),
+        "kl": _joined([one.kl for one in terms]), "kl_per_dim": _joined([one.kl_per_dim for one in terms]),
+    }  # fmt: skip
+    draws = [one.log_likelihood - one.log_weight for one in terms if one.log_weight is not None]
+    if draws and not terms[0].is_kl_exact:
+        tensors["kl_mc_se"] = standard_error(torch.cat(draws, dim=1))
+    log_weights = [part.log_weights for part in parts if part.log_weights is not None]
+    if log_weights:
+        weights = torch.cat(log_weights, dim=1)
+        tensors |= {
+            "log_px": iwae_bound(weights), "log_px_mc_se": log_mean_exp_error(weights),
+            "ess": effective_sample_size(weights), "k_hat": pareto_k_hat(weights),
         }  # fmt: skip
-        if not terms.is_kl_exact and terms.log_weight is not None:
-            figures["kl_mc_se"] = standard_error(terms.log_likelihood - terms.log_weight)
-        if self._log_weights:
-            weights = torch.cat(self._log_weights)
-            figures |= {
-                "log_px": iwae_bound(weights), "log_px_mc_se": log_mean_exp_error(weights),
-                "ess": effective_sample_size(weights), "k_hat": pareto_k_hat(weights),
-            }  # fmt: skip
-        arrays = {
-            name: None if value is None else value.cpu().numpy().astype(np.float64) for name, value in figures.items()
-        }
-        predicted = None
-        if self._model.n_classes:
-            predicted = self._model.class_probabilities(indices).argmax(1)
-        return ImageFigures(indices=indices, predicted=predicted, **arrays)  # type: ignore[arg-type]
+    arrays = {
+        name: None if value is None else value.cpu().numpy().astype(np.float64) for name, value in tensors.items()
+    }
+    predicted = model.class_probabilities(indices, seed=seed).argmax(1) if model.n_classes else None
+    return ImageFigures(indices=indices, predicted=predicted, **arrays)  # type: ignore[arg-type]
+
+
+def _joined(parts: Sequence[Tensor | None]) -> Tensor | None:
+    known = [part for part in parts if part is not None]
+    return torch.cat(known) if known else None

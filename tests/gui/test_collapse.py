@@ -169,7 +169,7 @@ def test_an_empty_panel_says_why(panel: CollapsePanel, settings: dict[str, Any],
 
 
 @pytest.mark.parametrize(
-    ("cure", "value", "before"), [("warmup", 2000, 1), ("free_bits", 0.1, 0.0), ("beta", 0.25, 1.0)]
+    ("cure", "value", "before"), [("warmup", 2000, 0), ("free_bits", 0.1, 0.0), ("beta", 0.25, 1.0)]
 )
 def test_one_click_applies_a_cure_and_another_takes_it_back(
     full: CollapsePanel, qtbot: QtBot, cure: Any, value: float, before: float

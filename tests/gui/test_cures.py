@@ -48,8 +48,15 @@ def test_undo_restores_what_each_application_replaced() -> None:
         book.apply("beta", value)
     assert [book.undo("beta"), book.undo("beta")] == [0.5, 2.0]
     assert not book.can_undo("beta")
-    book.apply("warmup", 2000)
-    assert book.undo("warmup") == 1, "a climb of one update: beta is at its full weight again"
     book.apply("free_bits", 0.1)
     book.open(RunConfig(), ())
     assert not book.can_undo("free_bits"), "another run has another past"
+
+
+@pytest.mark.parametrize("warmup", ["none", "linear", "cyclic"])
+def test_undoing_a_warm_up_gives_back_the_configured_one_or_that_of_before(warmup: str) -> None:
+    book = LiveBook()
+    book.open(RunConfig().with_values({"objective.warmup": warmup, "objective.warmup_steps": 500}), ())
+    for steps in (2000, 100):
+        book.apply("warmup", steps)
+    assert [book.undo("warmup"), book.undo("warmup")] == [2000, 0], "0: as configured"

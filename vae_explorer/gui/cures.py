@@ -13,8 +13,8 @@ from vae_explorer.runs.records import LogRecord, MarkRecord
 
 Cure = Literal["warmup", "free_bits", "beta"]
 CURES: tuple[Cure, ...] = ("warmup", "free_bits", "beta")
-NO_WARMUP_STEPS = 1
-"""What ends a warm-up: a climb of one update."""
+AS_CONFIGURED = 0.0
+"""The warm-up that is none by hand: beta follows the configured schedule."""
 
 
 def _tr(text: str) -> str:
@@ -55,7 +55,7 @@ class LiveBook:
     def open(self, config: RunConfig, records: Iterable[LogRecord]) -> None:
         """Begin with another run and its log."""
         self._values = {"beta": config.objective.beta, "free_bits": config.objective.free_bits}
-        self._values["warmup"] = float(NO_WARMUP_STEPS)
+        self._values["warmup"] = AS_CONFIGURED
         self._before = {cure: [] for cure in CURES}
         self.add(records)
 

@@ -7,7 +7,8 @@ from typing import Literal
 import msgspec
 
 LiveName = Literal["learning_rate", "beta", "free_bits", "warmup"]
-"""What can be changed while it trains; 'warmup' lets beta climb from 0 over `value` steps from that step on."""
+"""What can be changed while it trains; 'warmup' lets beta climb from 0 over `value` steps from that step on, 0: as
+configured."""
 
 MarkName = Literal[LiveName, "part"]
 """What a mark can tell; 'part': whose weights are updated from there on: all (0), the encoder's (1), all others (2)."""

@@ -71,8 +71,12 @@ class LiveValues:
     def change(self, name: LiveName, value: float, *, step: int) -> float:
         """Set a value from the update that follows `step` updates on; return it as it was understood.
 
+        A warm-up of 0 steps is none by hand: beta follows the configured schedule again, as if it always had.
         Raises ConfigError when it is out of range or does not go with the configuration; then nothing is changed.
         """
+        if name == "warmup" and value == 0:
+            self._warmup, self._is_warmup_by_hand = Warmup.of(self._config.objective), False
+            return 0.0
         key = _KEYS[name]
         config = self._config.with_values({key: int(value) if name == "warmup" and value % 1 == 0 else value})
         if name == "free_bits":

@@ -85,13 +85,17 @@ def test_n_and_n_steps_are_two_n(tiny_config, digits_data, tmp_path, kind):
     assert {**meta, "time_s": 0} == {**expected_meta, "time_s": 0}
 
 
-def test_live_changes_survive_a_restart(tiny_config, digits_data, tmp_path):
+@pytest.mark.parametrize("warmup", [12, 0])
+def test_live_changes_survive_a_restart(tiny_config, digits_data, tmp_path, warmup):
+    tiny_config = tiny_config.with_values({"objective.warmup": "cyclic", "objective.warmup_steps": 30})
+
     def changed(session):
         train(session, 8)
         session.set_live("learning_rate", 0.02)
         session.set_live("beta", 0.3)
         session.set_live("free_bits", 0.2)
         session.set_live("warmup", 12)
+        session.set_live("warmup", warmup)
         session.set_part("encoder")
         train(session, 5)
         return session

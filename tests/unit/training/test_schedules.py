@@ -95,6 +95,21 @@ def test_a_warm_up_by_hand_begins_where_it_was_asked_for(tiny_config, digits_dat
     assert by_step(train(session, 1))[14].beta == 2
 
 
+@pytest.mark.parametrize("kind", ["none", "linear", "cyclic"])
+def test_a_warm_up_of_0_by_hand_is_the_configured_one(tiny_config, digits_data, kind):
+    """It goes on where it would be at that step, had nobody touched it."""
+    values = {"objective.warmup": kind, "objective.warmup_steps": 20, "train.log_every": 1}
+    untouched = by_step(train(TrainingSession.new(tiny_config.with_values(values), digits_data), 12))
+    session = TrainingSession.new(tiny_config.with_values(values), digits_data)
+    train(session, 5)
+    session.set_live("warmup", 2)
+    train(session, 3)
+    mark = session.set_live("warmup", 0)
+    assert (mark.step, mark.name, mark.value) == (8, "warmup", 0.0)
+    records = by_step(train(session, 4))
+    assert [records[step].beta for step in range(9, 13)] == [untouched[step].beta for step in range(9, 13)]
+
+
 def test_free_bits_by_hand_apply_to_the_next_update(tiny_config, digits_data):
     session = TrainingSession.new(tiny_config.with_values({"train.log_every": 1}), digits_data)
     train(session, 3)
@@ -108,7 +123,7 @@ def test_free_bits_by_hand_apply_to_the_next_update(tiny_config, digits_data):
 @pytest.mark.parametrize(
     ("values", "name", "value", "sentence"),
     [
-        ({}, "warmup", 0, "warmup_steps"),
+        ({}, "warmup", -1, "warmup_steps"),
         ({}, "warmup", 2.5, "a whole number"),
         ({}, "free_bits", -1.0, "free_bits"),
         ({"objective.bound": "iwae"}, "free_bits", 0.5, "needs the KL of each dimension"),

@@ -24,7 +24,7 @@ from superqt import QElidingLabel
 
 from vae_explorer.engine.messages import CodesSnapshot, JobDone, JobFailed, RunOpened
 from vae_explorer.gui.controller import ModelController
-from vae_explorer.gui.cures import CURES, Cure, LiveBook, obstacle
+from vae_explorer.gui.cures import AS_CONFIGURED, CURES, Cure, LiveBook, obstacle
 from vae_explorer.gui.theme import GRID_PX, current_theme
 from vae_explorer.gui.widgets.cure_rows import CureRows
 from vae_explorer.gui.widgets.kl_history import KlHistory
@@ -265,7 +265,9 @@ class CollapsePanel(QWidget):
         for cure in CURES:
             reason = obstacle(cure, self._controller.opened, self._controller.status)
             value = self._book.value(cure)
-            self._cures.show_state(cure, obstacle=reason, can_undo=self._book.can_undo(cure), before=f"{value:g}")
+            is_configured = cure == "warmup" and value == AS_CONFIGURED
+            now = self.tr("as configured") if is_configured else f"{value:g}"
+            self._cures.show_state(cure, obstacle=reason, can_undo=self._book.can_undo(cure), now=now)
 
     def _on_cure(self, name: str, value: float) -> None:
         cure = cast(Cure, name)

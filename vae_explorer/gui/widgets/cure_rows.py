@@ -77,14 +77,14 @@ class CureRows(QWidget):
             ),
         }
 
-    def show_state(self, cure: Cure, *, obstacle: str, can_undo: bool, before: str) -> None:
-        """Say whether a cure can be applied (else why not) and undone; before: the value that is in force."""
+    def show_state(self, cure: Cure, *, obstacle: str, can_undo: bool, now: str) -> None:
+        """Say whether a cure can be applied (else why not) and undone; now: the value that is in force."""
         help_ = self._words()[cure][2]
         button, undo = self._apply[cure], self._undo[cure]
         button.setEnabled(not obstacle)
         self._fields[cure].setEnabled(not obstacle)
         text = self.tr("{help} From the next update on, with a mark on the curves. Now: {now}.")
-        button.setToolTip(obstacle or text.format(help=help_, now=before))
+        button.setToolTip(obstacle or text.format(help=help_, now=now))
         button.setAccessibleDescription(button.toolTip())
         undo.setEnabled(can_undo and not obstacle)
         undo.setToolTip(self.tr("Restore the value before."))

@@ -79,5 +79,7 @@ def mark_text(mark: MarkRecord) -> str:
     if mark.name == "part":
         whose = {1.0: _tr("encoder alone"), 2.0: _tr("decoder alone")}.get(mark.value, _tr("all weights"))
         return _tr("{whose} from step {step}").format(whose=whose, step=f"{mark.step:,}")
+    if mark.name == "warmup" and mark.value == 0:
+        return _tr("warm-up as configured from step {step}").format(step=f"{mark.step:,}")
     name = _tr("learning rate") if mark.name == "learning_rate" else mark.name
     return _tr("{name} {value} from step {step}").format(name=name, value=f"{mark.value:g}", step=f"{mark.step:,}")

@@ -13,6 +13,11 @@ SCALED = ("gaussian", "discretised_logistic")
 """Likelihoods with a scale."""
 
 
+def has_normal_prior(config: RunConfig) -> bool:
+    """Whether the prior of the codes is N(0, I): not of an autoencoder, of a learnt prior, or of M1 under its M2."""
+    return config.model.kind == "m2" or (config.model.kind == "vae" and config.model.prior == "standard_normal")
+
+
 def is_relevant(key: str, config: RunConfig) -> bool:
     """Whether a setting has an effect under the other settings (a form hides the rest)."""
     model, data, objective, train = config.model, config.data, config.objective, config.train

@@ -7,13 +7,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from fakes import FakeController, make_codes
+from fakes import FakeController, make_codes, make_opened
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QColor, QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication, QComboBox, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from vae_explorer.engine import messages as m
+from vae_explorer.gui.panels.code_draw import draw_help
 from vae_explorer.gui.panels.latent_map import LatentMapPanel
 from vae_explorer.gui.selecting import SelectionModel
 from vae_explorer.gui.selection import Selection
@@ -421,6 +422,32 @@ def test_the_path_bends_where_the_selection_says_so(qtbot: QtBot, open_fake_run:
     middle = len(arc) // 2
     np.testing.assert_allclose(straight[middle], [1.0, 1.0], atol=1e-6)
     np.testing.assert_allclose(np.linalg.norm(arc, axis=1), 2.0, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("settings", "has_rings", "figure", "drawn_from"),
+    [
+        ({}, True, "ELBO", "the prior p(z)"),
+        ({"model.kind": "m2"}, True, "ELBO", "the prior p(z)"),
+        ({"model.prior": "mixture"}, False, "ELBO", "not this model's prior"),
+        ({"model.prior": "vampprior"}, False, "ELBO", "not this model's prior"),
+        ({"model.kind": "m1m2"}, False, "ELBO", "not this model's prior"),
+        ({"model.kind": "autoencoder"}, False, "reconstruction loss", "box"),
+    ],
+)
+def test_rings_are_those_of_a_standard_normal_prior_alone(
+    qtbot: QtBot, open_fake_run: Open, settings: dict[str, str], has_rings: bool, figure: str, drawn_from: str
+) -> None:
+    controller = open_fake_run()
+    panel, _ = open_panel(qtbot, controller)
+    opened = make_opened()
+    controller.handle(replace(opened, config=opened.config.with_values(settings)))
+    controller.handle(make_codes())
+    controller.select_image(0)
+    assert len(panel.map.over.overlay.rings) == 3 * has_rings
+    assert panel._tools._toggles["rings"].isVisible() == has_rings
+    assert figure in panel._find._best.toolTip()
+    assert drawn_from in draw_help(controller)
 
 
 class TestMoreDimensions:

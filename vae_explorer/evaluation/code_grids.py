@@ -66,7 +66,7 @@ def _manifold(model: FrozenModel, data: ImageData, recipe: Recipe) -> CodeGrid:
         codes = box_lattice(rows, cols, low=low, high=high, axes=axes)
     else:
         codes = quantile_lattice(rows, cols, latent_dim=latent_dim, axes=axes)
-    title = f"Manifold of {'z0' if latent_dim == 1 else f'z{axes[0]}, z{axes[1]}'}{_box_words(model)}, {_at(model)}"
+    title = f"Manifold of {'z0' if latent_dim == 1 else f'z{axes[0]}, z{axes[1]}'}{_lattice_words(model)}, {_at(model)}"
     if latent_dim == 1:
         return CodeGrid(codes, Captions(title=title))
     captions = Captions(title=title, rows=_words(codes[:, 0, axes[1]]), cols=_words(codes[0, :, axes[0]]))
@@ -162,6 +162,12 @@ def _at(model: FrozenModel) -> str:
 def _box_words(model: FrozenModel) -> str:
     """What stands in for the prior, said where a VAE would draw on it."""
     return " in the box of codes" if model.is_autoencoder else ""
+
+
+def _lattice_words(model: FrozenModel) -> str:
+    """Where the lattice of a manifold lies, said where that is not at quantiles of the model's own prior."""
+    is_learnt = not model.is_autoencoder and not model.model.has_standard_prior
+    return " at quantiles of N(0, I)" if is_learnt else _box_words(model)
 
 
 def _source_words(model: FrozenModel, recipe: Recipe) -> str:

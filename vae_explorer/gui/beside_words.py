@@ -8,6 +8,7 @@ import numpy as np
 from PySide6.QtCore import QCoreApplication
 
 from vae_explorer.config import RunConfig
+from vae_explorer.config_rules import has_normal_prior
 from vae_explorer.engine.messages import CodesSnapshot
 from vae_explorer.gui.widgets.figure import number_text
 from vae_explorer.latent.holes import NEIGHBOUR_DISTANCES, box_hole_share, hole_distance, prior_hole_share
@@ -30,7 +31,7 @@ def holes_text(codes: CodesSnapshot, run: CodesSnapshot | None, config: RunConfi
     """Return how much of the box of the autoencoder's codes is hole, and of the run's prior where that is N(0, I)."""
     text = _tr("{share} of the box of its codes: farther than {far} from any.")
     lines = [text.format(share=_percent(box_hole_share(codes.loc)), far=_distance(codes))]
-    if run is not None and config is not None and _has_plain_prior(config):
+    if run is not None and config is not None and has_normal_prior(config):
         text = _tr("{share} of the VAE's prior: farther than {far} from any.")
         lines.append(text.format(share=_percent(prior_hole_share(run.loc)), far=_distance(run)))
     return "\n".join(lines)
@@ -43,10 +44,6 @@ def holes_help() -> str:
         "codes' median distance to their nearest neighbour. Samples of an autoencoder can only be taken from the box "
         "of its codes, those of a VAE are taken from its prior."
     ).format(factor=f"{NEIGHBOUR_DISTANCES:g}")
-
-
-def _has_plain_prior(config: RunConfig) -> bool:
-    return config.model.kind in ("vae", "m2") and config.model.prior == "standard_normal"
 
 
 def _nats(codes: CodesSnapshot) -> str:

@@ -245,3 +245,10 @@ def test_a_picture_is_of_one_step_though_training_goes_on_between_its_slices(tin
         session.advance()
     assert found.recipe.step == expected.recipe.step < session.step
     np.testing.assert_array_equal(found.arrays["tiles"], expected.arrays["tiles"])
+
+
+@pytest.mark.parametrize(("prior", "says"), [("standard_normal", ""), ("mixture", " at quantiles of N(0, I)")])
+def test_a_manifold_says_where_its_lattice_is_not_that_of_the_models_prior(tiny_config, digits_data, prior, says):
+    model = TrainingSession.new(tiny_config.with_values({"model.prior": prior}), digits_data).frozen()
+    title = make_picture(model, digits_data, Recipe(what="manifold", rows=2, cols=2)).captions.title
+    assert title == f"Manifold of z0, z1{says}, step 0"

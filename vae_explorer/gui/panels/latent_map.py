@@ -11,6 +11,7 @@ from PySide6.QtGui import QImage, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 from superqt import QElidingLabel
 
+from vae_explorer.config_rules import has_normal_prior
 from vae_explorer.engine.messages import CodesSnapshot, Decoded, Encoded
 from vae_explorer.gui.controller import ModelController
 from vae_explorer.gui.panels.map_classes import MapClasses
@@ -41,7 +42,7 @@ class LatentMapPanel(QWidget):
         self._controller = controller
         self._latent = LatentView(controller.selection.latent_dim)
         self._is_following = True
-        self._has_prior = True
+        self._has_rings = True
         self._plane_step: int | None = None
         self._feed = PlaneFeed(controller, self)
         self._build()
@@ -143,11 +144,12 @@ class LatentMapPanel(QWidget):
     def _on_run_opened(self) -> None:
         controller = self._controller
         self._latent = LatentView(controller.selection.latent_dim)
-        self._has_prior = controller.config is None or controller.config.model.kind in ("vae", "m2")
+        config = controller.config
+        self._has_rings = config is None or has_normal_prior(config)
         self._is_following = True
         self._tools.set_latent_dim(self._latent.latent_dim)
-        self._tools.set_has_prior(self._has_prior)
-        self._find.set_has_prior(self._has_prior)
+        self._tools.set_has_rings(self._has_rings)
+        self._find.set_has_bound(config is None or config.model.kind != "autoencoder")
         self._tools.mean_draw.set_drawing(controller.is_drawing)
         self._map.set_aspect_locked(not self._latent.is_line)
         self._map.set_thumbnail(None)
@@ -196,7 +198,7 @@ class LatentMapPanel(QWidget):
             return
         self._latent.set_through(selection.code)
         has_model = self._controller.opened is not None
-        has_rings = self._has_prior and self._tools.is_on("rings")
+        has_rings = self._has_rings and self._tools.is_on("rings")
         overlay = self._latent.overlay(selection, has_rings=has_rings, has_path=has_model and self._tools.is_on("path"))
         self._map.set_overlay(overlay)
         self._fields.set_values(self._latent.project(selection.code)[: 1 if self._latent.is_line else 2])
@@ -302,7 +304,7 @@ class LatentMapPanel(QWidget):
     def reset_view(self) -> None:
         """Show all points, and follow them again."""
         self._is_following = True
-        self._map.show_range(*self._latent.natural_range(has_prior=self._has_prior))
+        self._map.show_range(*self._latent.natural_range(has_prior=self._has_rings))
 
     # ---- helpers --------------------------------------------------------------------------------------------------
 
@@ -314,7 +316,7 @@ class LatentMapPanel(QWidget):
         if not self._is_following:
             return
         frame = self._map.frame()
-        wanted = self._latent.natural_range(has_prior=self._has_prior)
+        wanted = self._latent.natural_range(has_prior=self._has_rings)
         spans = list(zip(wanted, (frame.x_range, frame.y_range), strict=True))
         is_inside = all(low >= left and high <= right for (low, high), (left, right) in spans)
         fill = max((high - low) / (right - left) for (low, high), (left, right) in spans)
@@ -374,7 +376,7 @@ class LatentMapPanel(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         if self._is_following:
-            self._map.show_range(*self._latent.natural_range(has_prior=self._has_prior))
+            self._map.show_range(*self._latent.natural_range(has_prior=self._has_rings))
         self._empty.setGeometry(self._map.rect())
 
     def changeEvent(self, event: QEvent) -> None:

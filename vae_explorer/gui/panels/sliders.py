@@ -7,6 +7,7 @@ from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QStackedLayout, QVBoxLayout, QWidget
 
+from vae_explorer.config_rules import has_normal_prior
 from vae_explorer.engine.messages import CodesSnapshot, RunOpened
 from vae_explorer.gui.controller import ModelController
 from vae_explorer.gui.panels.code_draw import draw_code, draw_help
@@ -138,7 +139,7 @@ class SlidersPanel(QWidget):
         self._origin = self._controller.selection
         self._stack.setCurrentIndex(1)
         self._dice.setToolTip(draw_help(self._controller))
-        self._set_has_prior(opened.config.model.kind == "vae")
+        self._set_has_prior(has_normal_prior(opened.config))
         self._grid.set_keys(range(latent_dim))
         self._order_note.setText("")
         self._show_rows()

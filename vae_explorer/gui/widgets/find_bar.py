@@ -81,7 +81,7 @@ class FindBar(QWidget):
             _say_what_it_does(self._add_button(text, name, slot), tip)
         self._best = self._add_button(self.tr("Best"), "find_best", self._on_best)
         self._worst = self._add_button(self.tr("Worst"), "find_worst", self._on_worst)
-        self.set_has_prior(True)
+        self.set_has_bound(True)
         self.set_classes((), ())
         self.setEnabled(False)
 
@@ -93,9 +93,9 @@ class FindBar(QWidget):
         self._row.addWidget(button)
         return button
 
-    def set_has_prior(self, has_prior: bool) -> None:
+    def set_has_bound(self, has_bound: bool) -> None:
         """Say what best and worst go by: the ELBO, or the reconstruction loss of an autoencoder, which has none."""
-        if has_prior:
+        if has_bound:
             best, worst = self.tr("highest ELBO"), self.tr("lowest ELBO")
         else:
             best, worst = self.tr("lowest reconstruction loss"), self.tr("highest reconstruction loss")

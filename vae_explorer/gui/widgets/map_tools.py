@@ -60,9 +60,9 @@ class MapTools(QWidget):
         """Show or hide a layer, as if its button had been pressed."""
         self._toggles[layer].setChecked(is_on)
 
-    def set_has_prior(self, has_prior: bool) -> None:
-        """Offer the prior's rings, or not (an autoencoder has no prior)."""
-        self._toggles["rings"].setVisible(has_prior)
+    def set_has_rings(self, has_rings: bool) -> None:
+        """Offer the rings of the prior N(0, I), or not (a learnt prior has other ones, an autoencoder none)."""
+        self._toggles["rings"].setVisible(has_rings)
 
     def set_has_posterior(self, has_posterior: bool) -> None:
         """Offer the exact posterior and its energy, or not (they need a VAE of one or two latent dimensions)."""

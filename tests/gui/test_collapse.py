@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -9,18 +10,20 @@ from typing import Any
 import numpy as np
 import pytest
 from fakes import FakeController, make_codes, make_opened, make_status
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, Qt, QTranslator
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QLabel, QPushButton, QTableWidget, QToolButton
+from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QTableWidget, QToolButton
 from pytestqt.qtbot import QtBot
 
 from vae_explorer.engine import messages as m
 from vae_explorer.gui.panels.collapse import CollapsePanel
 from vae_explorer.gui.report_words import report_notes, report_rows
 from vae_explorer.gui.theme import current_theme
+from vae_explorer.gui.verdict_words import verdict_words
 from vae_explorer.gui.widgets.kl_history import KlHistory
 from vae_explorer.gui.widgets.kl_strips import KlStrips
 from vae_explorer.gui.widgets.number_field import NumberField
+from vae_explorer.latent.collapse import CollapseVerdict, LeastUsed
 from vae_explorer.runs.records import MarkRecord, MetricRecord
 
 Open = Callable[..., FakeController]
@@ -105,6 +108,67 @@ def test_the_verdict_names_what_is_off_and_counts_active_units(full: CollapsePan
     assert "2 of 3 units are active" in said
     assert "z2 since step 2,550" in said
     assert "gap of the bound is 0" in said, "kept apart from looseness"
+
+
+@pytest.mark.parametrize("settings", [{"model.prior": "mixture"}, {"model.prior": "vampprior"}, {"model.kind": "m1m2"}])
+def test_active_units_tell_where_there_is_no_kl_of_each_dimension(panel: CollapsePanel, settings: dict) -> None:
+    opened, controller = make_opened(3), controller_of(panel)
+    controller.handle(replace(opened, config=opened.config.with_values(settings)))
+    codes = make_codes(latent_dim=3)
+    codes.loc[:, 1:] = 0.01
+    controller.handle(replace(codes, kl_per_dim=None))
+    panel._redraw()
+    assert "active" not in text(panel, "collapse_verdict"), "untrained"
+    for step, said in ((50, "too early"), (250, "1 of 3 units are active")):
+        controller.handle(m.RecordsAdded(tuple(record(step + i, None) for i in range(4))))
+        panel._redraw()
+        assert said in text(panel, "collapse_verdict")
+    assert "2 of 3 dimensions are off: z1, z2." in text(panel, "collapse_verdict")
+
+
+def test_codes_of_an_autoencoder_are_no_collapse(panel: CollapsePanel) -> None:
+    opened, controller = make_opened(3), controller_of(panel)
+    controller.handle(replace(opened, config=opened.config.with_values({"model.kind": "autoencoder"})))
+    codes = make_codes(latent_dim=3)
+    codes.loc[:] = 0.01
+    controller.handle(replace(codes, kl_per_dim=None))
+    controller.handle(m.RecordsAdded(tuple(record(50 * i, None) for i in range(1, 9))))
+    panel._redraw()
+    assert "active" not in text(panel, "collapse_verdict")
+    assert "off" not in text(panel, "collapse_verdict")
+
+
+class Marking(QTranslator):
+    """A language whose words are those of English between marks."""
+
+    def translate(self, context: str, source: str, disambiguation: str | None = None, n: int = -1) -> str:
+        return f"«{source}»"
+
+    def isEmpty(self) -> bool:
+        return False
+
+
+@pytest.mark.parametrize(
+    "verdict",
+    [
+        CollapseVerdict("early", 3),
+        CollapseVerdict("used", 3, least_used=LeastUsed(1, 0.5, is_kl=True)),
+        CollapseVerdict("used", 3, least_used=LeastUsed(1, 0.5, is_kl=False)),
+        CollapseVerdict("some_off", 4, (1,), (200,)),
+        CollapseVerdict("most_off", 12, tuple(range(11)), (0,) * 11),
+        CollapseVerdict("collapsed", 2, (0, 1), (0, 100)),
+    ],
+)
+def test_every_word_of_a_verdict_can_be_in_another_language(qapp: QApplication, verdict: CollapseVerdict) -> None:
+    english, marking = verdict_words(verdict), Marking()
+    assert qapp.installTranslator(marking)
+    try:
+        marked = verdict_words(verdict)
+    finally:
+        qapp.removeTranslator(marking)
+    assert [sentence.replace("«", "").replace("»", "") for sentence in marked] == english
+    names = re.sub(r"«[^«»]*(«[^«»]*(«[^«»]*»[^«»]*)*»[^«»]*)*»", "", " ".join(marked))
+    assert not re.search(r"[a-y]{2}", names), f"outside of what is translated: {names}"
 
 
 def test_time_goes_to_the_right_and_colour_is_the_kl(full: CollapsePanel) -> None:

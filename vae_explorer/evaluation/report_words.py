@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from vae_explorer.evaluation.report_figures import BAD_K_HAT
 from vae_explorer.evaluation.shared_grid import quadrature_obstacle
 from vae_explorer.latent.collapse import collapse_verdict
+from vae_explorer.latent.collapse_words import verdict_sentences
 from vae_explorer.objective.reading import FrozenModel
 from vae_explorer.runs.records import LogRecord, MetricRecord
 
@@ -45,7 +46,7 @@ def words_of(
     sentences = [*_of_extent(figures, n_asked), *_of_bound(figures, model), *_of_samples(figures)]
     if variances is not None:
         steps, kl = history or (np.empty(0, dtype=np.int64), np.empty((0, 0)))
-        sentences += collapse_verdict(steps, kl, variances).sentences
+        sentences += verdict_sentences(collapse_verdict(steps, kl, variances))
         if figures["gap"] is not None:
             sentences.append(f"Apart from that the bound is loose by {figures['gap']:.3g} nats, its gap.")
     return sentences

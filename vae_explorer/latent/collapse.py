@@ -1,4 +1,4 @@
-"""Posterior collapse in words: which latent dimensions carry nothing, since when, and what to try.
+"""Posterior collapse: which latent dimensions carry nothing, since when, and what to try.
 
 A dimension is off where the mean of q(z|x) does not vary over images (Burda et al. 2016, section 5.3: variance at most
 0.01), or, where that is not known, where its KL is next to nothing. This is not how loose the bound is: with q = p(z)
@@ -19,33 +19,37 @@ OFF_KL = 0.01
 """Nats; below this q(z|x) is the prior for all that an image can tell."""
 LEAST_RECORDS = 5
 """Before so many records every dimension starts at next to nothing, and nothing can be said."""
-_NAMED = 8
-"""Dimensions that a sentence names, at most."""
 
 Float = NDArray[np.float64]
 Cure = Literal["warmup", "free_bits", "beta"]
+Finding = Literal["early", "used", "some_off", "most_off", "collapsed"]
+"""Too early to say; all used; up to half off, which costs nothing; more than half off; all of them."""
+
+
+@dataclass(frozen=True)
+class LeastUsed:
+    """The dimension that says least: its newest KL in nats (is_kl), or the variance of its mean over images."""
+
+    dim: int
+    value: float
+    is_kl: bool
 
 
 @dataclass(frozen=True)
 class CollapseVerdict:
-    """What a history of kl_per_dim says.
+    """What a history of kl_per_dim says; `collapse_words` has it in sentences.
 
     off: the dimensions that are off. since: for each of them the first step from which its KL stayed below OFF_KL, 0
-    where it never was above, None where the history does not show it. is_early: too few records to say anything.
-    cures: what to try, the mildest first. sentences: the verdict, then what it means and what to do.
+    where it never was above, None where the history does not show it. cures: what to try, the mildest first.
+    least_used: where none is off and there is something to tell it by.
     """
 
+    finding: Finding
     n_dims: int
-    off: tuple[int, ...]
-    since: tuple[int | None, ...]
-    is_early: bool
-    cures: tuple[Cure, ...]
-    sentences: tuple[str, ...]
-
-    @property
-    def is_collapsed(self) -> bool:
-        """Whether nothing of an image is left in its code."""
-        return 0 < self.n_dims == len(self.off)
+    off: tuple[int, ...] = ()
+    since: tuple[int | None, ...] = ()
+    cures: tuple[Cure, ...] = ()
+    least_used: LeastUsed | None = None
 
 
 def collapse_verdict(steps: ArrayLike, kl_per_dim: ArrayLike, variances: ArrayLike | None = None) -> CollapseVerdict:
@@ -56,18 +60,20 @@ def collapse_verdict(steps: ArrayLike, kl_per_dim: ArrayLike, variances: ArrayLi
     """
     steps_, kl = np.asarray(steps, dtype=np.int64), np.asarray(kl_per_dim, dtype=np.float64)
     spread = None if variances is None else np.asarray(variances, dtype=np.float64)
+    n_dims = len(spread) if spread is not None else kl.shape[1] if kl.ndim == 2 else 0
     if spread is None and len(steps_) < LEAST_RECORDS:
-        n_dims = kl.shape[1] if kl.ndim == 2 else 0
-        return CollapseVerdict(n_dims, (), (), True, (), ("It is too early to say which dimensions are used.",))
-    n_dims = kl.shape[1] if spread is None else len(spread)
+        return CollapseVerdict("early", n_dims)
     is_off = kl[-1] < OFF_KL if spread is None else spread <= ACTIVE_VARIANCE
     off = tuple(int(dim) for dim in np.flatnonzero(is_off))
-    if len(off) and 0 < len(steps_) < LEAST_RECORDS:
-        return CollapseVerdict(n_dims, (), (), True, (), ("It is too early to say which dimensions are used.",))
+    if not off:
+        return CollapseVerdict("used", n_dims, least_used=_least_used(kl, spread))
+    if 0 < len(steps_) < LEAST_RECORDS:
+        return CollapseVerdict("early", n_dims)
     since = tuple(_off_since(steps_, kl, dim) for dim in off)
-    cures: tuple[Cure, ...] = ("warmup", "free_bits", "beta") if len(off) > n_dims / 2 else ()
-    sentences = tuple(_sentences(n_dims, off, since, kl, spread))
-    return CollapseVerdict(n_dims, off, since, False, cures, sentences)
+    if len(off) <= n_dims / 2:
+        return CollapseVerdict("some_off", n_dims, off, since)
+    finding: Finding = "collapsed" if len(off) == n_dims else "most_off"
+    return CollapseVerdict(finding, n_dims, off, since, ("warmup", "free_bits", "beta"))
 
 
 def _off_since(steps: NDArray[np.int64], kl: Float, dim: int) -> int | None:
@@ -77,65 +83,11 @@ def _off_since(steps: NDArray[np.int64], kl: Float, dim: int) -> int | None:
     return int(steps[on[-1] + 1]) if len(on) else 0
 
 
-def _sentences(
-    n_dims: int, off: tuple[int, ...], since: tuple[int | None, ...], kl: Float, spread: Float | None
-) -> list[str]:
-    if not off:
-        return [f"No dimension is off.{_least_used(kl, spread)}"]
-    when = _when(off, since)
-    if len(off) == n_dims:
-        all_of_them = "The only dimension is off" if n_dims == 1 else f"All {n_dims} dimensions are off"
-        return [
-            f"Collapsed: {all_of_them[0].lower()}{all_of_them[1:]}{when}.",
-            "q(z|x) is the same for every image, so its code says nothing of it and the decoder draws one average.",
-            _advice("Going on from these weights"),
-        ]
-    used = n_dims - len(off)
-    first = f"{len(off)} of {n_dims} dimensions {'is' if len(off) == 1 else 'are'} off: {_grouped(off, since)}."
-    if len(off) <= n_dims / 2:
-        return [first, f"The other {used} carry what there is to say; unused ones cost nothing."]
-    return [first, f"Only {used} of {n_dims} {'carries' if used == 1 else 'carry'} anything.", _advice("To use more")]
-
-
-def _advice(purpose: str) -> str:
-    return (
-        f"{purpose}, try a warm-up of beta first, then free bits (some tenths of a nat for each dimension), then a "
-        "lower beta."
-    )
-
-
-def _least_used(kl: Float, spread: Float | None) -> str:
+def _least_used(kl: Float, spread: Float | None) -> LeastUsed | None:
     if kl.ndim == 2 and len(kl):
         dim = int(kl[-1].argmin())
-        return f" The least used, z{dim}, costs {kl[-1, dim]:.3g} nats."
+        return LeastUsed(dim, float(kl[-1, dim]), True)
     if spread is not None and len(spread):
         dim = int(spread.argmin())
-        return f" The mean of the least used, z{dim}, varies over images by {spread[dim]:.3g}."
-    return ""
-
-
-def _when(off: tuple[int, ...], since: tuple[int | None, ...]) -> str:
-    """' since step 1,200' where all that is known agrees on it, else the groups after a colon."""
-    if len(set(since)) == 1:
-        return _since_words(since[0])
-    return f": {_grouped(off, since)}"
-
-
-def _grouped(off: tuple[int, ...], since: tuple[int | None, ...]) -> str:
-    """'z1, z4 since step 300; z7 from the beginning', those that went off last first."""
-    groups = sorted(set(since), key=lambda step: -1 if step is None else step, reverse=True)
-    return "; ".join(
-        _names([dim for dim, step in zip(off, since, strict=True) if step == group]) + _since_words(group)
-        for group in groups
-    )
-
-
-def _since_words(step: int | None) -> str:
-    if step is None:
-        return ""
-    return " from the beginning" if step == 0 else f" since step {step:,}"
-
-
-def _names(dims: list[int]) -> str:
-    named = ", ".join(f"z{dim}" for dim in dims[:_NAMED])
-    return named if len(dims) <= _NAMED else f"{named} and {len(dims) - _NAMED} more"
+        return LeastUsed(dim, float(spread[dim]), False)
+    return None

@@ -26,6 +26,7 @@ from vae_explorer.engine.messages import CodesSnapshot, JobDone, JobFailed, RunO
 from vae_explorer.gui.controller import ModelController
 from vae_explorer.gui.cures import AS_CONFIGURED, CURES, Cure, LiveBook, obstacle
 from vae_explorer.gui.theme import GRID_PX, current_theme
+from vae_explorer.gui.verdict_words import verdict_html
 from vae_explorer.gui.widgets.cure_rows import CureRows
 from vae_explorer.gui.widgets.kl_history import KlHistory
 from vae_explorer.gui.widgets.kl_strips import KlStrips
@@ -33,8 +34,8 @@ from vae_explorer.gui.widgets.latent_view import latent_name
 from vae_explorer.gui.widgets.plot_style import tick_font
 from vae_explorer.gui.widgets.toggle_style import toggle_sheet
 from vae_explorer.gui.widgets.worth_page import WorthPage
-from vae_explorer.latent.collapse import CollapseVerdict, collapse_verdict
-from vae_explorer.runs.records import LogRecord
+from vae_explorer.latent.collapse import LEAST_RECORDS, CollapseVerdict, collapse_verdict
+from vae_explorer.runs.records import LogRecord, MetricRecord
 
 REDRAW_MS = 150
 """Records and codes are gathered for so long, then strips and verdict are made anew once."""
@@ -49,6 +50,7 @@ class CollapsePanel(QWidget):
         self._controller = controller
         self._history, self._book = KlHistory(), LiveBook()
         self._variances: np.ndarray | None = None
+        self._n_records = 0
         self._job: int | None = None
         self._redraw_due = QTimer(self, singleShot=True, interval=REDRAW_MS)
         self._redraw_due.timeout.connect(self._redraw)
@@ -158,7 +160,8 @@ class CollapsePanel(QWidget):
 
     def _on_run_opened(self, opened: RunOpened) -> None:
         self._history.clear()
-        self._history.add(opened.records)
+        self._n_records = 0
+        self._remember(opened.records)
         self._book.open(opened.config, opened.records)
         self._variances, self._job = None, None
         self._worth.clear()
@@ -170,12 +173,16 @@ class CollapsePanel(QWidget):
 
     def _on_records(self, records: Iterable[LogRecord]) -> None:
         records = tuple(records)
-        self._history.add(records)
+        self._remember(records)
         self._book.add(records)
         self._redraw_soon()
 
+    def _remember(self, records: tuple[LogRecord, ...]) -> None:
+        self._history.add(records)
+        self._n_records += sum(isinstance(record, MetricRecord) and record.split == "train" for record in records)
+
     def _on_codes(self, codes: CodesSnapshot) -> None:
-        if codes.of == "run" and len(codes.loc) > 1 and codes.kl_per_dim is not None:
+        if codes.of == "run" and len(codes.loc) > 1 and self._has_bound:
             self._variances = codes.loc.astype(np.float64).var(axis=0)
             self._redraw_soon()
 
@@ -196,6 +203,11 @@ class CollapsePanel(QWidget):
 
     # ---- dimensions -----------------------------------------------------------------------------------------------
 
+    @property
+    def _has_bound(self) -> bool:
+        opened = self._controller.opened
+        return opened is not None and opened.config.model.kind != "autoencoder"
+
     def _redraw_soon(self) -> None:
         if self.isVisible() and not self._redraw_due.isActive():
             self._redraw_due.start()
@@ -204,13 +216,17 @@ class CollapsePanel(QWidget):
         self._show_strips()
         verdict = self._judge()
         self._strips.set_off(frozenset() if verdict is None else frozenset(verdict.off))
-        self._verdict.setText(self._verdict_html(verdict))
+        self._verdict.setText(
+            verdict_html(verdict, counts_units=self._variances is not None, has_bound=self._has_bound)
+        )
         self._show_cures()
 
     def _judge(self) -> CollapseVerdict | None:
-        if not len(self._history) and self._variances is None:
+        if not self._n_records:
             return None
-        return collapse_verdict(self._history.steps, self._history.kl, self._variances)
+        # A prior without a KL of each dimension leaves no history that would tell how early it is.
+        variances = self._variances if self._n_records >= LEAST_RECORDS else None
+        return collapse_verdict(self._history.steps, self._history.kl, variances)
 
     def _show_strips(self) -> None:
         has_history = len(self._history) > 0
@@ -240,24 +256,6 @@ class CollapsePanel(QWidget):
         if dimension is not None and dimension < len(kl):
             parts.append(f"{latent_name(dimension)} {kl[dimension]:.3g}")
         self._reading.setText(" · ".join(parts))
-
-    def _verdict_html(self, verdict: CollapseVerdict | None) -> str:
-        theme = current_theme()
-        lines = []
-        if verdict is not None:
-            if self._variances is not None and not verdict.is_early:
-                text = self.tr("{n} of {d} units are active").format(
-                    n=verdict.n_dims - len(verdict.off), d=verdict.n_dims
-                )
-                lines.append(f"<b>{text}</b>")
-            lines += verdict.sentences
-        opened = self._controller.opened
-        if opened is not None and opened.config.model.kind != "autoencoder":
-            aside = self.tr(
-                "Collapse is not looseness: with q = p(z) and a decoder that ignores z, the gap of the bound is 0."
-            )
-            lines.append(f'<span style="color:{theme.muted}">{aside}</span>')
-        return "".join(f'<p style="margin:0 0 4px 0">{line}</p>' for line in lines)
 
     # ---- cures ----------------------------------------------------------------------------------------------------
 

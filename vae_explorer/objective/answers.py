@@ -68,7 +68,8 @@ class TermsArrays:
 
     log_likelihood, log_prior, log_posterior: (K,), of codes z (K, latent_dim) ~ q; for an autoencoder, which has
     neither prior nor posterior density, NaN in the last two. kl: closed form, with kl_per_dim (latent_dim,); None where
-    there is none. Of M2 the terms of z are those under the most probable class.
+    there is none. Of M2 the codes are (y, z) ~ q(y|x) q(z|x,y), of which `z` holds z: both have their part in
+    log_prior, log_posterior and kl.
     """
 
     index: int

@@ -20,6 +20,7 @@ from vae_explorer.model.noise import Stream, posterior_noise, seeded_generator
 from vae_explorer.model.pixels import Pixels
 from vae_explorer.model.semi_supervised import M2, StackedM2
 from vae_explorer.objective.answers import Array, CodesArrays, EncodedArrays, Indices, SampledFigures, TermsArrays
+from vae_explorer.objective.drawn_terms import drawn_terms
 from vae_explorer.objective.elbo import image_terms
 from vae_explorer.objective.terms import Terms, joined_samples
 
@@ -190,20 +191,13 @@ class ModelReader:
     def terms(self, index: int, *, samples: int = SAMPLES, seed: int = 0) -> TermsArrays:
         """Return every term of the bound of one image by index, for each of `samples` codes."""
         x = self.pixels.take_seeded(np.array([index]), seed)
-        posterior = self.model.posterior(x)
         noise = posterior_noise([index], samples=samples, latent_dim=self.latent_dim, seed=seed).to(x.device)
-        z = posterior.rsample(noise)  # (K, 1, latent_dim)
-        flat = z.squeeze(1)
-        labels = self._class_logits(np.array([index]), seed).argmax(-1).expand(samples) if self.n_classes else None
-        likelihood = self._likelihood(flat, labels)
-        nothing = np.full(samples, np.nan, dtype=np.float32)
-        kl_per_dim = posterior.kl_per_dim(self.model.prior())
+        drawn = drawn_terms(self.model, x, noise[:, 0], self._generator(seed, Stream.CODES, index))
         return TermsArrays(
-            index=index, z=flat.cpu().numpy(), log_likelihood=likelihood.log_prob(x).cpu().numpy(),
-            log_prior=nothing if self.is_autoencoder else self.model.prior().log_prob(flat).cpu().numpy(),
-            log_posterior=nothing if self.is_autoencoder else posterior.log_prob(z).squeeze(1).cpu().numpy(),
-            kl=None if kl_per_dim is None else float(kl_per_dim.sum()),
-            kl_per_dim=None if kl_per_dim is None else kl_per_dim[0].cpu().numpy(),
+            index=index, z=drawn.z.cpu().numpy(), log_likelihood=drawn.log_likelihood.cpu().numpy(),
+            log_prior=drawn.log_prior.cpu().numpy(), log_posterior=drawn.log_posterior.cpu().numpy(),
+            kl=None if drawn.kl is None else float(drawn.kl),
+            kl_per_dim=None if drawn.kl_per_dim is None else drawn.kl_per_dim.cpu().numpy(),
             pixels=math.prod(self.model.shape), latent_dim=self.latent_dim,
         )  # fmt: skip
 

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from vae_explorer.errors import UsageError
+from vae_explorer.objective.log_weights import importance_log_weights
 from vae_explorer.training.session import TrainingSession
 
 
@@ -220,5 +221,44 @@ def test_m2_tells_classes_and_decodes_each_image_under_its_own(tiny_config, digi
         alone = reader.decode(encoded.loc[row : row + 1], label=label)
         np.testing.assert_allclose(encoded.reconstructions[row : row + 1], alone, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(encoded.elbo, -(encoded.distortion + encoded.kl), rtol=1e-6)
-    terms = reader.terms(3, samples=4)
-    assert terms.kl == pytest.approx(float(terms.kl_per_dim.sum()), rel=1e-5)
+
+
+def test_terms_of_m2_are_those_of_class_and_style(tiny_config, digits_data):
+    reader = trained(tiny_config, digits_data, model__kind="m2", data__labels_per_class=10, train__labelled_batch=32)
+    for index in range(4):  # some of a class that is certain, some not
+        terms, figures = reader.terms(index, samples=4000), reader.figures(np.array([index]), samples=500)
+        assert terms.kl == pytest.approx(float(figures.kl[0]), rel=1e-5), "the one in closed form, of y and z"
+        assert terms.kl_per_dim is None, "the class's part belongs to no dimension"
+        error = terms.log_likelihood.std() / 4000**0.5 + figures.elbo_mc_se[0]
+        assert abs(terms.log_likelihood.mean() + figures.distortion[0]) < 5 * error
+        sampled = terms.log_posterior - terms.log_prior
+        assert abs(sampled.mean() - terms.kl) < 5 * sampled.std() / 4000**0.5
+
+
+def test_the_bound_of_m2_from_its_terms_lies_below_log_px_which_their_weights_give(tiny_config, digits_data):
+    reader = trained(tiny_config, digits_data, model__kind="m2", data__labels_per_class=10, train__labelled_batch=32)
+    noise = torch.randn(20_000, 1, reader.model.noise_dim, generator=torch.Generator().manual_seed(1))
+    for index in range(3):
+        x = reader.pixels.take_seeded(np.array([index]), 0)
+        with torch.no_grad():
+            enumerated = importance_log_weights(reader.model, x, noise)[:, 0].double().numpy()
+        log_px = np.logaddexp.reduce(enumerated) - np.log(len(enumerated))
+        terms = reader.terms(index, samples=20_000)
+        weights = (terms.log_likelihood + terms.log_prior - terms.log_posterior).astype(np.float64)
+        bound = terms.log_likelihood.astype(np.float64) - terms.kl
+        assert bound.mean() + 5 * bound.std() / 20_000**0.5 < log_px
+        relative = np.exp(weights - log_px)
+        assert abs(relative.mean() - 1) < 5 * relative.std() / 20_000**0.5 + 0.02
+
+
+def test_terms_of_the_stacked_model_have_a_prior_without_a_closed_form(tiny_config, digits_data):
+    values = {
+        "model__style_dim": 2,
+        "data__labels_per_class": 10,
+        "train__labelled_batch": 32,
+        "train__pretrain_steps": 5,
+    }
+    reader = trained(tiny_config, digits_data, model__kind="m1m2", **values)
+    terms = reader.terms(3, samples=8)
+    assert terms.kl is terms.kl_per_dim is None
+    assert np.isfinite(terms.log_prior).all()

@@ -52,7 +52,7 @@ class GaussianPosterior:
         return m.Inspected(
             ask.channel, ask.id, step, ask.index, ask.is_fine, log_density, -log_density - np.float32(self.log_px),
             (-3.0, 3.0, -3.0, 3.0), self.loc.astype(np.float32), self.scale.astype(np.float32), self.log_px, error,
-            elbo, self.log_px - elbo, self.mean.astype(np.float32),
+            elbo, self.log_px - elbo, self.mean.astype(np.float32), 0.75 * error, 0.25 * error,
         )  # fmt: skip
 
     def climbed(self, ask: m.Climb, step: int) -> m.Climbed:

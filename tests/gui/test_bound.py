@@ -293,7 +293,12 @@ class TestLadder:
 
     @pytest.mark.parametrize(
         ("k_hat", "word", "is_warning"),
-        [(0.42, "can be trusted", False), (0.71, "not to be trusted", True), (math.nan, "too few codes", True)],
+        [
+            (-math.inf, "can be trusted", False),
+            (0.42, "can be trusted", False),
+            (0.71, "not to be trusted", True),
+            (math.nan, "too few codes", True),
+        ],
     )
     def test_a_plain_word_about_trust(
         self, qtbot: QtBot, open_fake_run: Open, k_hat: float, word: str, is_warning: bool

@@ -6,6 +6,7 @@ cancellable and work on a frozen copy of the weights. Events come back through t
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -398,9 +399,8 @@ class Inspected:
     """Answer to Inspect: the true posterior of one image, by quadrature; nats.
 
     log_density: float32 (rows, cols), log p(z|x) on the cells of `extent` (x_low, x_high, y_low, y_high: the outer
-    edges), row 0 at y_low; for latent_dim 1 a single row. energy: -log p(x, z) at the cells' middles. error: change at
-    double resolution plus the mass at the box's edge. gap = log_px - elbo, two independent integrals. loc, scale: of
-    q(z|x).
+    edges), row 0 at y_low; for latent_dim 1 a single row. energy: -log p(x, z) at the cells' middles. gap = log_px -
+    elbo, two independent integrals. error: of the gap, the sum of both. loc, scale: of q(z|x).
     """
 
     channel: str
@@ -419,6 +419,9 @@ class Inspected:
     gap: float
     mode: Array
     """Where the posterior is highest, (latent_dim,)."""
+    log_px_error: float = math.nan
+    """Change at double resolution plus the mass at the box's edge."""
+    elbo_error: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -464,7 +467,8 @@ class Improved:
 class TermsRead:
     """Answer to ReadTerms, nats. log_likelihood, log_prior, log_posterior: (K,), of K codes z (K, latent_dim) ~ q.
 
-    kl: the closed form, None where there is none. For M2 the terms are those of the most probable class.
+    kl: the closed form, None where there is none. For M2 the codes are (y, z) ~ q(y|x) q(z|x,y), of which `z` holds z;
+    log_prior and log_posterior hold those of y, and kl is that of both: there is no kl_per_dim.
     """
 
     channel: str

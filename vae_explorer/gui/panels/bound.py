@@ -239,7 +239,7 @@ class BoundPanel(QWidget):
         climbed: Climbed | None = self._ladder_question.latest
         exact = self._feed.latest if self._has_exact else None
         self._ladder.set_ladder(climbed)
-        self._ladder.set_exact(None if exact is None else exact.log_px, 0.0 if exact is None else exact.error)
+        self._ladder.set_exact(None if exact is None else exact.log_px, 0.0 if exact is None else exact.log_px_error)
         self._ladder_caption.setText(ladder_caption(climbed))
         self._trust.setText("" if climbed is None else trust_text(climbed))
         theme = current_theme()

@@ -33,7 +33,7 @@ class BoundReading:
     amortisation: float | None
     is_exact: bool
     start_error: float | None = None
-    """Standard error of the ELBO where it is a mean over samples."""
+    """Of the ELBO: by its rule where it is exact, else its standard error by the samples."""
 
     @property
     def gap(self) -> float:
@@ -54,8 +54,9 @@ class BoundReading:
 def exact_reading(answer: Inspected, improved: Improved | None, elbo_now: float | None) -> BoundReading:
     """Read a quadrature; improved: the best q where it is known, elbo_now: of the q on the way there."""
     return BoundReading(
-        answer.log_px, answer.error, answer.elbo, _moved(answer.elbo, improved, elbo_now),
+        answer.log_px, answer.log_px_error, answer.elbo, _moved(answer.elbo, improved, elbo_now),
         _amortisation(improved, answer.index, answer.step), is_exact=True,
+        start_error=answer.elbo_error,
     )  # fmt: skip
 
 
@@ -94,8 +95,9 @@ def error_text(error: float) -> str:
 
 
 def is_trustworthy(answer: Climbed) -> bool:
-    """Whether the estimate's own errors can be believed."""
-    return math.isfinite(answer.k_hat) and answer.k_hat <= K_HAT_MOST
+    """Whether the estimate's own errors can be believed: never where k-hat is not known, always where all weights are
+    equal, so that it is minus infinity."""
+    return answer.k_hat <= K_HAT_MOST
 
 
 def trust_text(answer: Climbed) -> str:
@@ -104,9 +106,15 @@ def trust_text(answer: Climbed) -> str:
     text = _tr("ESS {ess} of {k} · k-hat {k_hat} · {word}")
     if is_trustworthy(answer):
         word = _tr("can be trusted")
-    elif math.isfinite(answer.k_hat):
+    elif not math.isnan(answer.k_hat):
         word = _tr("not to be trusted: a few codes carry all the weight")
     else:
         word = _tr("too few codes to judge it")
-    k_hat = f"{answer.k_hat:.2f}".replace("-", "−") if math.isfinite(answer.k_hat) else "–"
+    k_hat = _k_hat_text(answer.k_hat)
     return text.format(ess=f"{answer.ess:,.0f}", k=f"{samples:,}", k_hat=k_hat, word=word)
+
+
+def _k_hat_text(k_hat: float) -> str:
+    if math.isnan(k_hat):
+        return "–"
+    return (f"{k_hat:.2f}" if math.isfinite(k_hat) else f"{k_hat:+}".replace("inf", "∞")).replace("-", "−")

@@ -9,14 +9,18 @@ from dataclasses import replace
 import msgspec
 import numpy as np
 import pytest
-from fakes import FakeController, make_codes, make_opened
+import torch
+from analytic import GaussianPosterior
+from fakes import FakeController, make_codes, make_opened, make_status
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QListWidget, QPushButton
 from pytestqt.qtbot import QtBot
 
 from vae_explorer.engine import messages as m
+from vae_explorer.gui.formula_bounds import gap_page
 from vae_explorer.gui.formula_page import FormulaContext
 from vae_explorer.gui.formula_relatives import em_reading
+from vae_explorer.gui.formula_similarities import correlation_at, similarities_page
 from vae_explorer.gui.formula_slips import RIGHT, WRONG, slips_page
 from vae_explorer.gui.panels.formula import PAGES, FormulaPanel
 from vae_explorer.gui.theme import current_theme
@@ -25,6 +29,8 @@ from vae_explorer.gui.widgets.number_field import NumberField
 from vae_explorer.gui.widgets.picture import PictureView
 from vae_explorer.gui.widgets.plate_diagram import PlateDiagram
 from vae_explorer.latent.bound_terms import BoundTerms
+from vae_explorer.model.latents import DiagonalNormal
+from vae_explorer.objective import similarities
 from vae_explorer.runs.records import MetricRecord
 
 Open = Callable[..., FakeController]
@@ -139,10 +145,96 @@ def test_log_px_is_asked_for_by_the_entries_that_show_it(panel: FormulaPanel) ->
     controller.handle(
         m.Inspected(
             ask.channel, ask.id, 100, 6, False, grid, grid, (0, 1, 0, 1), point, point,
-            log_px=-20.0, error=0.004, elbo=-22.5, gap=2.5, mode=point,
+            log_px=-20.0, error=0.4, elbo=-22.5, gap=2.5, mode=point, log_px_error=0.3, elbo_error=0.1,
         )
     )  # fmt: skip
     assert values(panel) == ["−20.00", "−22.50", "2.50"]
+    lines = gap_page(panel.context()).lines
+    assert [line.estimate.error for line in lines] == [0.3, 0.1, 0.4], "each has its own"
+    assert all(len(line.curve) == 64 for line in lines), "one step is no curve: the draws come to it"
+    fine = [q for q in controller.take(m.Inspect) if q.is_fine]
+    assert len(fine) == 1, "weights that stand still are looked at closely"
+
+
+def test_log_px_and_gap_have_curves_over_the_steps_since_the_image_was_selected(panel: FormulaPanel) -> None:
+    controller = controller_of(panel)
+    controller.handle(make_status(m.EngineState.RUNNING, 100))
+    controller.select_image(6)
+    answer(controller)
+    go_to(panel, "gap")
+    model = GaussianPosterior()
+    for at, (step, log_px) in enumerate(((100, -20.0), (120, -18.0))):
+        model.log_px = log_px
+        controller.handle(model.inspected(m.Inspect("bound coarse", 99 + at, 6, False), step))
+        assert f"step {step}" in text(panel, "formula_title"), "that of the numbers which are shown"
+    log_px, elbo, gap = gap_page(panel.context()).lines
+    assert log_px.curve.tolist() == [-20.0, -18.0]
+    assert np.allclose(log_px.curve - elbo.curve, gap.curve)
+    controller.select_image(7)
+    assert panel.context().exact_history == {}
+
+
+def test_terms_catch_up_with_weights_that_stand_still(panel: FormulaPanel) -> None:
+    controller = controller_of(panel)
+    controller.handle(make_status(m.EngineState.RUNNING, 130))
+    controller.select_image(6)
+    answer(controller)
+    assert not controller.take(m.ReadTerms)
+    for _ in range(2):
+        controller.handle(make_status(m.EngineState.PAUSED, 140))
+    assert len(controller.take(m.ReadTerms)) == 1
+
+
+@pytest.mark.parametrize(
+    ("values_", "word"),
+    [
+        ({"objective.free_bits": 0.5}, "free bits"),
+        ({"objective.bound": "iwae", "objective.samples": 5}, "importance samples"),
+        ({"objective.mmd_weight": 10.0}, "MMD"),
+        ({"objective.tc_weight": 2.0}, "total correlation"),
+        ({"objective.similarity": "renyi"}, "stands in the place"),
+        ({"objective.weight_prior": 1.0}, "weight prior"),
+        ({"model.kind": "m2"}, "without labels"),
+    ],
+)
+def test_a_loss_that_is_no_sum_of_these_terms_has_no_number_but_a_reason(
+    panel: FormulaPanel, values_: dict[str, object], word: str
+) -> None:
+    controller = controller_of(panel)
+    opened = make_opened()
+    controller.handle(replace(opened, config=opened.config.with_values(values_)))
+    controller.select_image(6)
+    answer(controller)
+    go_to(panel, "loss")
+    assert values(panel)[0] == "no number"
+    assert word in text(panel, "formula_note")
+
+
+def test_the_other_similarities_are_those_of_the_objective(panel: FormulaPanel) -> None:
+    controller = controller_of(panel)
+    controller.select_image(6)
+    go_to(panel, "similarities")
+    controller.answer_encodes()
+    loc = torch.tensor(controller.codes.loc[6:7])
+    q = DiagonalNormal(loc, torch.full_like(loc, math.log(0.1)))
+    kl = torch.distributions.kl_divergence(torch.distributions.Normal(loc, 0.1), torch.distributions.Normal(0.0, 1.0))
+    expected = (
+        kl.sum(-1),
+        similarities.reverse_kl(q),
+        similarities.renyi(q, 0.5),
+        similarities.wasserstein2_squared(q),
+    )
+    found = [line.estimate.value for line in similarities_page(panel.context()).lines]
+    assert found == pytest.approx([float(value) for value in expected], rel=1e-4)
+    assert all("no longer a bound" in line.meaning for line in similarities_page(panel.context()).lines[1:])
+
+
+def test_independent_codes_have_no_correlation_and_equal_ones_have() -> None:
+    loc = np.stack(np.meshgrid([-1.0, 1.0], [-2.0, 0.0, 2.0]), axis=-1).reshape(-1, 2)
+    scale = np.full_like(loc, 0.3)
+    assert correlation_at(loc[0], loc, scale) == pytest.approx(0.0, abs=1e-12)
+    line = np.stack([[-9.0, 9.0]] * 2, axis=-1)
+    assert correlation_at(line[0], line, np.ones_like(line)) == pytest.approx(math.log(2.0))
 
 
 def test_nothing_is_asked_while_the_page_is_hidden(panel: FormulaPanel) -> None:
@@ -215,7 +307,7 @@ def test_each_slip_gives_its_wrong_number_beside_the_right_one() -> None:
     terms = BoundTerms.of(likelihood, prior, log_posterior=posterior, kl=KL)
     point, grid = np.zeros(2, np.float32), np.zeros((1, 1), np.float32)
     exact = m.Inspected("c", 1, 0, 0, True, grid, grid, (0, 1, 0, 1), point, point, -20.0, 0.0, -23.0, 2.5, point)
-    lines = slips_page(FormulaContext(terms=terms, inspected=exact, pixels=64, latent_dim=2)).lines
+    lines = slips_page(FormulaContext(terms=terms, terms_step=0, inspected=exact, pixels=64, latent_dim=2)).lines
     assert [line.sign for line in lines] == [WRONG, RIGHT] * 6
     wrong = [line.estimate.value for line in lines if line.sign == WRONG]
     mean, log_weight = likelihood.mean(), likelihood + prior - posterior
@@ -226,6 +318,8 @@ def test_each_slip_gives_its_wrong_number_beside_the_right_one() -> None:
     assert np.allclose(wrong, expected)
     right = [line.estimate.value for line in lines if line.sign == RIGHT]
     assert np.allclose(right[:4] + right[5:], mean - KL)
+    other = slips_page(FormulaContext(terms=terms, terms_step=1, inspected=exact, pixels=64, latent_dim=2)).lines
+    assert other[4].estimate is None, "terms and gap of different weights are not subtracted"
     assert wrong[4] < terms.sampled.value < right[4], "upside down it lies below the ELBO, the right way up above it"
 
 

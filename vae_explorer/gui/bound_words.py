@@ -65,6 +65,25 @@ def loss_note(config: RunConfig, *, beta: float, free_bits: float) -> LossNote |
     return None
 
 
+def is_weighed_bound(config: RunConfig, *, free_bits: float) -> bool:
+    """Whether the loss of an image is its distortion + beta KL and nothing else."""
+    objective = config.objective
+    others = (
+        objective.mmd_weight * is_relevant("objective.mmd_weight", config),
+        objective.tc_weight * is_relevant("objective.tc_weight", config),
+        objective.weight_prior or 0.0,
+    )
+    return has_plain_terms(config, free_bits=free_bits) and not any(others)
+
+
+def has_plain_terms(config: RunConfig, *, free_bits: float) -> bool:
+    """Whether distortion and beta KL of an image are terms of the loss, other terms beside them or not."""
+    objective = config.objective
+    is_iwae = objective.bound == "iwae" and is_relevant("objective.bound", config)
+    has_free_bits = free_bits > 0 and is_relevant("objective.free_bits", config)
+    return config.model.kind == "vae" and objective.similarity == "kl" and not is_iwae and not has_free_bits
+
+
 def _similarity_reason(similarity: str) -> str:
     name = {
         "mmd": _tr("MMD of all codes"),

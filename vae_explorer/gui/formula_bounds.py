@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
+from vae_explorer.config import RunConfig
+from vae_explorer.config_rules import LABELLED
+from vae_explorer.engine.messages import Inspected
+from vae_explorer.gui.bound_words import has_plain_terms, is_weighed_bound, loss_note
 from vae_explorer.gui.formula_page import (
     JOINT,
     KL,
     LIKELIHOOD,
     TRUE_KL,
+    Floats,
     FormulaContext,
     Page,
-    Q,
     TermLine,
     coloured,
     tr,
 )
-from vae_explorer.latent.bound_terms import Estimate, running_log_mean_exp, running_mean
+from vae_explorer.latent.bound_terms import BoundTerms, Estimate, mean_of, running_log_mean_exp, running_mean
 
 
 def elbo_page(context: FormulaContext) -> Page:
@@ -63,7 +65,7 @@ def elbo_page(context: FormulaContext) -> Page:
                 over=tr("mean over the images, over training"),
             ),
         ),
-        context.comparison,
+        " ".join(part for part in (context.comparison, prior_note(context)) if part),
     )
 
 
@@ -172,98 +174,103 @@ def importance_page(context: FormulaContext) -> Page:
 def gap_page(context: FormulaContext) -> Page:
     """log p(x) = ELBO + gap: exact where quadrature can tell."""
     formula = f"log p(x) = {coloured('ELBO', 'elbo')} + {coloured(TRUE_KL, 'gap')}"
-    exact, terms = context.inspected, context.terms
-    meaning = tr("How far q is from the true posterior: what the bound is loose by, never negative.")
-    if exact is not None:
-        error = exact.error
-        lines = (
-            TermLine(
-                "",
-                "log p(x)",
-                "bound",
-                tr("By quadrature over all codes; the error is the change at double resolution."),
-                Estimate(exact.log_px, error),
-            ),
-            TermLine("=", "ELBO", "elbo", tr("By quadrature over q, no draws."), Estimate(exact.elbo, 0.0)),
-            TermLine("+", TRUE_KL, "gap", meaning, Estimate(exact.gap, error)),
-        )
-    else:
-        bound = None if terms is None else terms.iwae
-        rest = None if terms is None or bound is None else Estimate(bound.value - terms.sampled.value, bound.error)
-        lines = (
-            TermLine(
-                "",
-                tr("log p(x), estimate"),
-                "bound",
-                tr("Importance-weighted bound of the K draws: biased low."),
-                bound,
-            ),
-            TermLine(
-                "=", "ELBO", "elbo", tr("Mean of the same log-weights."), None if terms is None else terms.sampled
-            ),
-            TermLine("+", TRUE_KL, "gap", meaning + " " + tr("An estimate, too small."), rest),
-        )
-    return Page(
-        formula,
-        lines,
-        tr("Not collapse: with q = p(z) and a decoder that ignores z the gap is 0, and so is the KL."),
+    lines = _estimated_gap(context) if context.inspected is None else _exact_gap(context, context.inspected)
+    note = tr("Not collapse: with q = p(z) and a decoder that ignores z the gap is 0, and so is the KL.")
+    return Page(formula, lines, " ".join(part for part in (note, prior_note(context)) if part))
+
+
+def _gap_meaning() -> str:
+    return tr("How far q is from the true posterior: what the bound is loose by, never negative.")
+
+
+def _exact_gap(context: FormulaContext, exact: Inspected) -> tuple[TermLine, ...]:
+    curves, over = context.exact_history, tr("of this image, over the steps since it was selected")
+    if not curves and context.exact_of_terms is not None and context.terms is not None:
+        curves, over = _climb(context.terms, log_px=exact.log_px), tr("as K draws come to it, k = 1 ... K")
+    log_px = tr("By quadrature over all codes; the error is the change at double resolution.")
+    return (
+        TermLine("", "log p(x)", "bound", log_px, Estimate(exact.log_px, exact.log_px_error),
+                 curve=curves.get("log_px"), over=over),
+        TermLine("=", "ELBO", "elbo", tr("By quadrature over q, no draws; its own error."),
+                 Estimate(exact.elbo, exact.elbo_error), curve=curves.get("elbo"), over=over),
+        TermLine("+", TRUE_KL, "gap", _gap_meaning(), Estimate(exact.gap, exact.error),
+                 curve=curves.get("gap"), over=over),
+    )  # fmt: skip
+
+
+def _estimated_gap(context: FormulaContext) -> tuple[TermLine, ...]:
+    terms = context.terms
+    bound = None if terms is None else terms.iwae
+    rest = None if terms is None or bound is None else Estimate(bound.value - terms.sampled.value, bound.error)
+    curves, over = {} if terms is None else _climb(terms), tr("k = 1 ... K")
+    log_px = tr("Importance-weighted bound of the K draws: biased low.")
+    return (
+        TermLine("", tr("log p(x), estimate"), "bound", log_px, bound, curve=curves.get("log_px"), over=over),
+        TermLine("=", "ELBO", "elbo", tr("Mean of the same log-weights."), None if terms is None else terms.sampled,
+                 curve=curves.get("elbo"), over=over),
+        TermLine("+", TRUE_KL, "gap", _gap_meaning() + " " + tr("An estimate, too small."), rest,
+                 curve=curves.get("gap"), over=over),
+    )  # fmt: skip
+
+
+def _climb(terms: BoundTerms, *, log_px: float | None = None) -> dict[str, Floats]:
+    """The estimates by the first k draws, (K,); the gap is that to `log_px` where it is known."""
+    bounds, means = running_log_mean_exp(terms.log_weight), running_mean(terms.log_weight)
+    return {"log_px": bounds, "elbo": means, "gap": (bounds if log_px is None else log_px) - means}
+
+
+def prior_note(context: FormulaContext) -> str:
+    """What is to be known of log p(z) where it is no more than an estimate itself."""
+    config, terms = context.config, context.terms
+    if config is None or config.model.kind != "m1m2" or terms is None or terms.kl is not None:
+        return ""
+    return tr(
+        "log p(z) of the stacked model is itself an estimate by importance weights, a little low; so is all of this."
     )
 
 
 def loss_page(context: FormulaContext) -> Page:
-    """What training minimises: the same terms, weighed."""
+    """What training minimises: the same terms, weighed; a number only where these are all that an image's loss has."""
     terms, config = context.terms, context.config
-    has_free_bits = context.free_bits > 0
-    penalty = "Σ<sub>j</sub> max(λ, KL<sub>j</sub>)" if has_free_bits else KL
-    formula = f"loss = − {coloured(LIKELIHOOD, 'distortion')} + β {coloured(penalty, 'kl')}"
-    distortion = (
-        None if terms is None else Estimate(-terms.expected_log_likelihood.value, terms.expected_log_likelihood.error)
-    )
-    weighed = None if terms is None else context.beta * terms.best_kl.value
-    loss = None if distortion is None or weighed is None else Estimate(distortion.value + weighed, distortion.error)
-    lines = [
-        TermLine(
-            "",
-            "loss",
-            "objective",
-            tr("Of this image, nats; minus the ELBO exactly where β = 1."),
-            loss,
-            curve=context.over_training("loss"),
-            over=tr("mean over the images, over training"),
-        ),
-        TermLine(
-            "=",
-            f"−{LIKELIHOOD}",
-            "distortion",
-            tr("Reconstruction loss; its weight is always 1."),
-            distortion,
-            curve=context.over_training("distortion"),
-            over=tr("mean over the images, over training"),
-        ),
-        TermLine(
-            "+",
-            f"β · KL, β = {context.beta:.3g}",
-            "kl",
-            tr("Below 1 the loss is no bound, above 1 a looser one; the ELBO is always shown at β = 1."),
-            None if weighed is None else Estimate(weighed, 0.0),
-            curve=context.over_training("beta"),
-            over=tr("β over training"),
-        ),
-    ]
-    note = ""
-    if has_free_bits:
-        note = tr(
-            "Free bits, λ = {bits}: a dimension whose KL, averaged over the batch, is below λ costs λ all the same."
+    is_plain = config is None or has_plain_terms(config, free_bits=context.free_bits)
+    is_all = config is None or is_weighed_bound(config, free_bits=context.free_bits)
+    formula = f"loss = − {coloured(LIKELIHOOD, 'distortion')} + β {coloured(KL, 'kl')}"
+    if not is_all:
+        formula = f"−ELBO<sub>β</sub> = − {coloured(LIKELIHOOD, 'distortion')} + β {coloured(KL, 'kl')} &nbsp; ≠ loss"
+    likelihood = None if terms is None else terms.expected_log_likelihood
+    distortion = None if likelihood is None else Estimate(-likelihood.value, likelihood.error)
+    kl = None if terms is None or not is_plain else terms.best_kl
+    weighed = None if kl is None else Estimate(context.beta * kl.value, abs(context.beta) * (kl.error or 0.0))
+    lines = (
+        TermLine("", "loss", "objective", tr("Of this image, nats; minus the ELBO exactly where β = 1."),
+                 _weighed_loss(context) if is_all else None, "" if is_all else tr("no number"),
+                 context.over_training("loss"), tr("mean over the images, over training")),
+        TermLine("=", f"−{LIKELIHOOD}", "distortion", tr("Reconstruction loss; its weight is always 1."), distortion,
+                 curve=context.over_training("distortion"), over=tr("mean over the images, over training")),
+        TermLine("+", f"β · KL, β = {context.beta:.3g}", "kl",
+                 tr("Below 1 the loss is no bound, above 1 a looser one; the ELBO is always shown at β = 1."),
+                 weighed, "" if is_plain else tr("not in the loss like this"),
+                 context.over_training("beta"), tr("β over training")),
+    )  # fmt: skip
+    return Page(formula, lines, "" if config is None or is_all else _why_no_number(context, config))
+
+
+def _weighed_loss(context: FormulaContext) -> Estimate | None:
+    terms = context.terms
+    if terms is None:
+        return None
+    draws = -terms.log_likelihood
+    if terms.kl is not None:
+        return mean_of(draws + context.beta * terms.kl)
+    return mean_of(draws + context.beta * (terms.log_posterior - terms.log_prior))
+
+
+def _why_no_number(context: FormulaContext, config: RunConfig) -> str:
+    if config.model.kind in LABELLED:
+        return tr(
+            "The loss weighs images with and without labels and adds what labels cost q(y|x): no one image has it."
         )
-        note = note.format(bits=f"{context.free_bits:.3g}")
-    elif config is not None and config.objective.similarity != "kl":
-        note = tr("This run puts another similarity in the place of the KL; see Curves.")
-    return Page(formula, tuple(lines), note)
-
-
-def is_known(value: float | None) -> bool:
-    """Whether a figure of the engine is there: neither None nor NaN."""
-    return value is not None and math.isfinite(value)
-
-
-__all__ = ["Q", "elbo_page", "gap_page", "importance_page", "is_known", "loss_page", "readings_page"]
+    if config.model.kind == "autoencoder":
+        return tr("An autoencoder's loss is the distortion alone; see Autoencoder.")
+    note = loss_note(config, beta=context.beta, free_bits=context.free_bits)
+    return "" if note is None else tr("The loss of this run is another number.") + " " + note.reason

@@ -17,7 +17,8 @@ from vae_explorer.latent.bound_terms import BoundTerms, Estimate
 
 Floats = NDArray[np.float64]
 PageName = Literal[
-    "elbo", "readings", "importance", "gap", "loss", "autoencoder", "m2", "mmd", "em", "plate", "slips"
+    "elbo", "readings", "importance", "gap", "loss", "autoencoder", "m2", "mmd", "em", "plate", "slips",
+    "similarities", "free_bits", "correlation",
 ]  # fmt: skip
 
 
@@ -60,22 +61,42 @@ class EmReading:
 class FormulaContext:
     """What the pages' numbers are taken from; what is None is not known (yet).
 
-    history: figures over training by name, (n,). label: the selected image's class.
+    terms_step: of the weights behind `terms`. history: figures over training by name, (n,). exact_history: log_px, elbo
+    and gap of the image over the steps seen since it was selected. mean_kl: of each dimension, the mean over images,
+    (latent_dim,). correlation: log q(z) - sum_j log q(z_j) at the image's code. label: the selected image's class.
     """
 
     config: RunConfig | None = None
     terms: BoundTerms | None = None
+    terms_step: int | None = None
     inspected: Inspected | None = None
     encoded: Encoded | None = None
     em: EmReading | None = None
     beta: float = 1.0
     free_bits: float = 0.0
     history: dict[str, Floats] = field(default_factory=dict)
+    exact_history: dict[str, Floats] = field(default_factory=dict)
+    mean_kl: Floats | None = None
+    correlation: float | None = None
     pixels: int = 0
     latent_dim: int = 0
     label: int | None = None
     comparison: str = ""
     """What the numbers do not compare with, as `bound_words.comparison_note` says it."""
+
+    @property
+    def exact_of_terms(self) -> Inspected | None:
+        """The exact posterior where it is of the same weights as the terms, so that both go into one number."""
+        exact = self.inspected
+        return exact if exact is not None and exact.step == self.terms_step else None
+
+    @property
+    def normal_q(self) -> tuple[Floats, Floats] | None:
+        """loc and scale (d,) of the image's q where it is a VAE's whose prior is N(0, I)."""
+        model, encoded = None if self.config is None else self.config.model, self.encoded
+        if model is None or encoded is None or model.kind != "vae" or model.prior != "standard_normal":
+            return None
+        return encoded.loc[0].astype(np.float64), encoded.scale[0].astype(np.float64)
 
     def over_training(self, name: str) -> Floats | None:
         """Return a figure over training, None where there are fewer than two points of it."""

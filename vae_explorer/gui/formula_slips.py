@@ -56,7 +56,7 @@ def _mean_over_pixels(context: FormulaContext) -> TermLine:
 
 
 def _true_posterior(context: FormulaContext) -> TermLine:
-    terms, exact = context.terms, context.inspected
+    terms, exact = context.terms, context.exact_of_terms
     value, text = None, ""
     if terms is not None and exact is not None:
         value = Estimate(terms.expected_log_likelihood.value - exact.gap, terms.expected_log_likelihood.error)

@@ -25,9 +25,17 @@ from vae_explorer.export.recipe import Recipe
 from vae_explorer.gui.bound_words import comparison_note
 from vae_explorer.gui.controller import ModelController
 from vae_explorer.gui.formula_bounds import elbo_page, gap_page, importance_page, loss_page, readings_page
-from vae_explorer.gui.formula_page import EmReading, FormulaContext, Page, PageName
+from vae_explorer.gui.formula_page import EmReading, Floats, FormulaContext, Page, PageName
 from vae_explorer.gui.formula_relatives import autoencoder_page, em_page, em_reading, m2_page, mmd_page
+from vae_explorer.gui.formula_similarities import (
+    correlation_at,
+    correlation_page,
+    free_bits_page,
+    similarities_page,
+)
 from vae_explorer.gui.formula_slips import slips_page
+from vae_explorer.gui.panels.paced_question import is_training, step_of
+from vae_explorer.gui.panels.posterior_feed import PosteriorFeed
 from vae_explorer.gui.selection import Selection
 from vae_explorer.gui.theme import GRID_PX, current_theme
 from vae_explorer.gui.widgets.number_field import NumberField
@@ -41,9 +49,12 @@ from vae_explorer.runs.records import LogRecord
 PAGES: dict[PageName, Callable[[FormulaContext], Page]] = {
     "elbo": elbo_page, "readings": readings_page, "importance": importance_page, "gap": gap_page, "loss": loss_page,
     "autoencoder": autoencoder_page, "m2": m2_page, "mmd": mmd_page, "em": em_page, "slips": slips_page,
+    "similarities": similarities_page, "free_bits": free_bits_page, "correlation": correlation_page,
 }  # fmt: skip
-EXACT_DIMS = 2
-"""Up to so many latent dimensions log p(x) is known by quadrature."""
+OF_CODES: tuple[PageName, ...] = ("similarities", "free_bits", "correlation")
+"""Entries whose numbers come from q(z|x) itself, not from draws of it."""
+MAX_SEEN = 512
+"""Exact posteriors of one image that are kept for the curves over the steps."""
 MAX_DRAWS = 5000
 REDRAW_MS = 200
 """Records are gathered for so long before the curves over training are drawn again."""
@@ -61,13 +72,14 @@ class FormulaPanel(QWidget):
         self.setObjectName("formula_panel")
         self._controller = controller
         self._terms_channel = controller.channel("formula")
-        self._exact_channel = controller.channel("formula_exact")
+        self._feed = PosteriorFeed.of(controller)
         self._encode_channel = controller.channel("formula_encode")
         self._sample_channel = controller.channel("formula_sample")
-        self._history = ScalarHistory(("elbo", "kl", "distortion", "loss", "beta", "mmd"))
+        self._history = ScalarHistory(("elbo", "kl", "distortion", "loss", "beta", "mmd", "total_correlation"))
+        self._exact_seen: dict[int, Inspected] = {}
+        self._caught_up: tuple[int, int] | None = None
         self._seed = self._sample_seed = 0
         self._terms: TermsRead | None = None
-        self._exact: Inspected | None = None
         self._encoded: Encoded | None = None
         self._message = ""
         self._shown_image: int | None = None
@@ -113,7 +125,8 @@ class FormulaPanel(QWidget):
             "elbo": self.tr("ELBO"), "readings": self.tr("Two readings"), "importance": self.tr("Importance"),
             "gap": self.tr("log p(x), gap"), "loss": self.tr("Loss, beta"), "plate": self.tr("Plate, sampling"),
             "slips": self.tr("Common slips"), "autoencoder": self.tr("Autoencoder"), "m2": self.tr("M2, labels"),
-            "mmd": self.tr("MMD"), "em": self.tr("EM, Jensen"),
+            "similarities": self.tr("Similarities"), "free_bits": self.tr("Free bits"),
+            "correlation": self.tr("Correlation"), "mmd": self.tr("MMD"), "em": self.tr("EM, Jensen"),
         }  # fmt: skip
 
     def _make_head(self) -> QHBoxLayout:
@@ -143,7 +156,8 @@ class FormulaPanel(QWidget):
         controller.codes_changed.connect(self._on_codes)
         self._terms_channel.answered.connect(self._on_terms)
         self._terms_channel.failed.connect(self._on_failed)
-        self._exact_channel.answered.connect(self._on_exact)
+        self._feed.shown.connect(self._on_exact)
+        controller.status_changed.connect(self._catch_up)
         self._encode_channel.answered.connect(self._on_encoded)
         self._sample_channel.answered.connect(self._on_sample)
         self._list.currentRowChanged.connect(self._on_page)
@@ -202,17 +216,22 @@ class FormulaPanel(QWidget):
 
     @property
     def _is_asking(self) -> bool:
-        channels = (self._terms_channel, self._exact_channel, self._encode_channel)
+        channels = (self._terms_channel, self._encode_channel)
         return any(channel.is_waiting for channel in channels)
 
     def _on_terms(self, answer: TermsRead) -> None:
         self._message = ""
         self._terms = answer
         self._show_page()
+        self._catch_up()
 
-    def _on_exact(self, answer: Inspected) -> None:
-        self._exact = answer
-        self._show_page()
+    def _on_exact(self, answer: Inspected | None) -> None:
+        if answer is not None:
+            self._exact_seen[answer.step] = answer
+            if len(self._exact_seen) > MAX_SEEN:
+                self._exact_seen = {step: self._exact_seen[step] for step in list(self._exact_seen)[::2]}
+        if self.isVisible():
+            self._show_page()
 
     def _on_encoded(self, answer: Encoded) -> None:
         self._encoded = answer
@@ -240,20 +259,30 @@ class FormulaPanel(QWidget):
 
     def _ask_for_page(self) -> None:
         """Ask for what only some of the entries show."""
+        self._feed.set_read(self.isVisible() and self.page in ("gap", "slips"))
         image, opened = self._controller.selection.image, self._controller.opened
         if not self._can_ask() or image is None or opened is None:
             return
-        model = opened.config.model
-        if self.page in ("gap", "slips") and model.kind == "vae" and model.latent_dim <= EXACT_DIMS:
-            self._exact_channel.inspect(image, is_fine=False)
-        if (self.page == "m2" and model.kind in ("m2", "m1m2")) or model.kind == "autoencoder":
+        kind = opened.config.model.kind
+        has_classes = self.page == "m2" and kind in ("m2", "m1m2")
+        if has_classes or kind == "autoencoder" or self.page in OF_CODES:
             self._encode_channel.encode(image)
+
+    def _catch_up(self) -> None:
+        """Ask for the terms of weights that stand still, where those that are shown are of older ones."""
+        terms, step = self._terms, step_of(self._controller)
+        if terms is None or terms.step == step or self._is_asking or is_training(self._controller):
+            return
+        if self._caught_up != (terms.index, step):
+            self._caught_up = (terms.index, step)
+            self._ask()
 
     def _can_ask(self) -> bool:
         return self.isVisible() and self._controller.opened is not None
 
     def _forget(self) -> None:
-        self._terms = self._exact = self._encoded = None
+        self._terms = self._encoded = None
+        self._exact_seen, self._caught_up = {}, None
         self._message = ""
 
     # ---- showing --------------------------------------------------------------------------------------------------
@@ -272,13 +301,37 @@ class FormulaPanel(QWidget):
                 terms.log_likelihood, terms.log_prior, log_posterior=terms.log_posterior, kl=terms.kl
             )  # fmt: skip
         return FormulaContext(
-            config, read, self._exact, self._encoded, self._em(),
+            config, read, None if terms is None else terms.step, self._exact, self._encoded, self._em(),
             beta=1.0 if live is None else live.beta, free_bits=0.0 if live is None else live.free_bits,
-            history=self._history.arrays(), latent_dim=controller.selection.latent_dim,
+            history=self._history.arrays(), exact_history=self._exact_curves(), mean_kl=self._mean_kl(),
+            correlation=self._correlation(), latent_dim=controller.selection.latent_dim,
             pixels=0 if data is None else int(np.prod(data.shape)),
             comparison="" if config is None else comparison_note(config, data),
             label=int(data.labels[image]) if has_label and data is not None and data.labels is not None else None,
         )  # fmt: skip
+
+    @property
+    def _exact(self) -> Inspected | None:
+        """The newest exact posterior of the selected image, fine where the weights stand still."""
+        newest = self._feed.latest
+        return newest if newest is not None and newest.index == self._controller.selection.image else None
+
+    def _exact_curves(self) -> dict[str, Floats]:
+        seen = [self._exact_seen[step] for step in sorted(self._exact_seen)]
+        if len(seen) < 2:
+            return {}
+        return {name: np.array([getattr(one, name) for one in seen]) for name in ("log_px", "elbo", "gap")}
+
+    def _mean_kl(self) -> Floats | None:
+        codes = self._controller.codes
+        return None if codes is None or codes.kl_per_dim is None else codes.kl_per_dim.astype(np.float64)
+
+    def _correlation(self) -> float | None:
+        codes, encoded = self._controller.codes, self._encoded
+        if self.page != "correlation" or codes is None or encoded is None or not (codes.scale > 0).all():
+            return None
+        loc, scale = codes.loc.astype(np.float64), codes.scale.astype(np.float64)
+        return correlation_at(encoded.loc[0].astype(np.float64), loc, scale)
 
     def _em(self) -> EmReading | None:
         controller = self._controller
@@ -291,7 +344,7 @@ class FormulaPanel(QWidget):
         name = self.page
         self._stack.setCurrentWidget(self._plate if name == "plate" else self._lines)
         for widget in (self._draws_label, self._draws, self._again):
-            widget.setEnabled(name not in ("plate", "em", "mmd", "m2"))
+            widget.setEnabled(name not in ("plate", "em", "mmd", "m2", *OF_CODES))
         self._title.setText(self._title_text())
         self._title.setToolTip(self._title.text())
         data = self._controller.data
@@ -308,9 +361,16 @@ class FormulaPanel(QWidget):
         if self._message:
             return self._message
         parts = [self.tr("Image {index}").format(index=f"{image:,}")]
-        if self._terms is not None:
-            parts.append(self.tr("step {step}").format(step=f"{self._terms.step:,}"))
+        shown = self._shown_answer()
+        if shown is not None:
+            parts.append(self.tr("step {step}").format(step=f"{shown.step:,}"))
         return " · ".join([*parts, self.tr("nats")])
+
+    def _shown_answer(self) -> TermsRead | Encoded | Inspected | None:
+        """What the page's numbers are of, so that the step that is told is theirs."""
+        if self.page == "gap" and self._exact is not None:
+            return self._exact
+        return self._encoded if self.page in ("m2", *OF_CODES) or self._terms is None else self._terms
 
     def _fit_list(self) -> None:
         widest = max(self._list.fontMetrics().horizontalAdvance(title) for title in self._titles().values())
@@ -331,6 +391,7 @@ class FormulaPanel(QWidget):
 
     def hideEvent(self, event: QHideEvent) -> None:
         self._plate.stop()
+        self._feed.set_read(False)
         super().hideEvent(event)
 
     def changeEvent(self, event: QEvent) -> None:

@@ -27,7 +27,7 @@ class PosteriorFeed(QObject):
     def __init__(self, controller: ModelController) -> None:
         super().__init__(controller)
         self._controller = controller
-        self._has_layer = self.is_open = False
+        self._has_layer = self._has_reader = self.is_open = False
         self._asked_fine: tuple[int, int] | None = None
         self.latest: Inspected | None = None
         channel = controller.channel("bound coarse")
@@ -66,8 +66,15 @@ class PosteriorFeed(QObject):
         self._has_layer = has_layer
         self._refresh()
 
+    def set_read(self, has_reader: bool) -> None:
+        """Say whether the formula page shows its figures."""
+        if has_reader != self._has_reader:
+            self._has_reader = has_reader
+            self._refresh()
+
     def _refresh(self) -> None:
-        self._coarse.set_on((self.is_open or self._has_layer) and has_exact_posterior(self._controller.config))
+        is_seen = self.is_open or self._has_layer or self._has_reader
+        self._coarse.set_on(is_seen and has_exact_posterior(self._controller.config))
         self._ask_fine()
 
     @Slot()

@@ -285,7 +285,7 @@ class TestLadder:
         np.testing.assert_allclose(y, climbed.bounds)
         np.testing.assert_allclose(ladder._bars.opts["height"], 2 * climbed.errors)
         assert ladder._exact.value() == -20.0
-        assert ladder._band.getRegion() == pytest.approx((-20.0002, -19.9998))
+        assert ladder._band.getRegion() == pytest.approx((-20.00015, -19.99985), abs=1e-6)
         low, high = ladder.getPlotItem().getViewBox().viewRange()[1]
         assert low < float((climbed.bounds - climbed.errors).min())
         assert high > -20.0

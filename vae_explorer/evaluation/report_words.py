@@ -45,11 +45,20 @@ def words_of(
     """
     sentences = [*_of_extent(figures, n_asked), *_of_bound(figures, model), *_of_samples(figures)]
     if variances is not None:
-        steps, kl = history or (np.empty(0, dtype=np.int64), np.empty((0, 0)))
+        steps, kl = _with_now(history, figures["kl_per_dim"], step=model.step)
         sentences += verdict_sentences(collapse_verdict(steps, kl, variances))
         if figures["gap"] is not None:
             sentences.append(f"Apart from that the bound is loose by {figures['gap']:.3g} nats, its gap.")
     return sentences
+
+
+def _with_now(history: History | None, kl_per_dim: list[float] | None, *, step: int) -> History:
+    """Return the history with the report's own figures at its end: its last record is a mean over many steps."""
+    if kl_per_dim is None:
+        return history or (np.empty(0, dtype=np.int64), np.empty((0, 0)))
+    if history is None:
+        return np.array([step]), np.array([kl_per_dim])
+    return np.append(history[0], step), np.vstack([history[1], kl_per_dim])
 
 
 def _of_extent(figures: dict[str, Any], n_asked: int) -> Iterator[str]:
@@ -80,8 +89,9 @@ def _of_bound(figures: dict[str, Any], model: FrozenModel) -> Iterator[str]:
             f"log_px_exact may be off by {figures['log_px_exact_error']:.2g} nats: the posteriors are too narrow, or "
             "reach beyond the lattice."
         )
-    if model.n_classes:
-        yield quadrature_obstacle(model) or ""
+    obstacle = quadrature_obstacle(model) if model.n_classes else None
+    if obstacle is not None:
+        yield obstacle
 
 
 def _of_samples(figures: dict[str, Any]) -> Iterator[str]:

@@ -275,6 +275,7 @@ def test_a_whole_evaluation_in_slices_is_the_same_report(plane_model, digits_dat
 
 def test_the_verdict_tells_the_kl_of_now_not_that_of_the_last_record(tiny_config, digits_data):
     history = (np.arange(1, 11), np.full((10, 1), 7.0))
-    report = report_of(trained(tiny_config, digits_data, model__latent_dim=1), digits_data, samples=8, history=history)
+    model = trained(tiny_config, digits_data, steps=150, model__latent_dim=1)
+    report = report_of(model, digits_data, samples=8, history=history)
     (said,) = [sentence for sentence in report["words"] if "The least used" in sentence]
     assert f"costs {min(report['kl_per_dim']):.3g} nats" in said

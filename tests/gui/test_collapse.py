@@ -221,7 +221,12 @@ def test_any_number_of_dimensions_is_drawn(panel: CollapsePanel, latent_dim: int
 
 @pytest.mark.parametrize(
     ("settings", "words"),
-    [({}, "Press Train"), ({"model.kind": "autoencoder"}, "no KL"), ({"model.prior": "vampprior"}, "Active units")],
+    [
+        ({}, "Press Train"),
+        ({"model.kind": "autoencoder"}, "no KL"),
+        ({"model.prior": "vampprior"}, "Active units"),
+        ({"model.kind": "m1m2"}, "Active units"),
+    ],
 )
 def test_an_empty_panel_says_why(panel: CollapsePanel, settings: dict[str, Any], words: str) -> None:
     opened = make_opened(3)

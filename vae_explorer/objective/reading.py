@@ -22,7 +22,7 @@ from vae_explorer.model.semi_supervised import M2, StackedM2
 from vae_explorer.objective.answers import Array, CodesArrays, EncodedArrays, Indices, SampledFigures, TermsArrays
 from vae_explorer.objective.drawn_terms import drawn_terms
 from vae_explorer.objective.elbo import image_terms
-from vae_explorer.objective.terms import Terms, joined_samples
+from vae_explorer.objective.terms import Terms, joined_samples, standard_error
 
 DECODE_CHUNK = 64
 """Codes decoded at once, always: another number could round differently, and give other bytes."""
@@ -183,7 +183,7 @@ class ModelReader:
             scale=_joined([posterior.scale for posterior, _ in parts]),
             kl_per_dim=_joined_or_none([part.kl_per_dim for part in terms]),
             elbo=-(distortion + kl), kl=kl, distortion=distortion,
-            elbo_mc_se=_joined([_standard_error(part.elbo_draws) for part in terms]),
+            elbo_mc_se=_joined([standard_error(part.elbo_draws) for part in terms]),
             kl_mc_se=_joined_or_none([_kl_error(part) for part in terms]),
         )  # fmt: skip
 
@@ -289,11 +289,4 @@ def _kl_error(terms: Terms) -> Tensor | None:
     """Standard error (B,) of a sampled kl; None for one in closed form."""
     if terms.is_kl_exact or terms.log_weight is None:
         return None
-    return _standard_error(terms.log_likelihood - terms.log_weight)
-
-
-def _standard_error(samples: Tensor) -> Tensor:
-    """Standard error (B,) of the mean over K of (K, B); NaN for K = 1."""
-    if len(samples) == 1:
-        return torch.full_like(samples[0], torch.nan)
-    return samples.std(0) / len(samples) ** 0.5
+    return standard_error(terms.log_likelihood - terms.log_weight)

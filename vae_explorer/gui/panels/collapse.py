@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 )
 from superqt import QElidingLabel
 
+from vae_explorer.config_rules import has_normal_prior
 from vae_explorer.engine.messages import CodesSnapshot, JobDone, JobFailed, RunOpened
 from vae_explorer.gui.controller import ModelController
 from vae_explorer.gui.cures import AS_CONFIGURED, CURES, Cure, LiveBook, obstacle
@@ -241,7 +242,7 @@ class CollapsePanel(QWidget):
             return self.tr("Open a run, or press Train: the KL of each dimension is drawn here.")
         if opened.config.model.kind == "autoencoder":
             return self.tr("An autoencoder has no prior and no KL, so nothing of it can collapse.")
-        if opened.config.model.prior != "standard_normal":
+        if not has_normal_prior(opened.config):
             return self.tr("A learnt prior does not factorise: there is no KL of each dimension. Active units tell.")
         return self.tr("Press Train: the KL of each dimension is drawn here as it learns.")
 

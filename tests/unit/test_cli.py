@@ -211,6 +211,7 @@ def test_a_word_that_is_no_command_and_no_run(capsys: pytest.CaptureFixture[str]
         (["train", "--resume", ".", "--config", ""], 2, "--config"),
         (["evaluate", "nothing/here"], 3, "nothing/here"),
         (["evaluate", ".", "--samples", "0"], 2, "--samples"),
+        (["evaluate", ".", "--exact", "-1"], 2, "--exact -1: expected a whole number from 0"),
         (["evaluate", ".", "--seed", "-1"], 2, "--seed -1: expected a whole number from 0 to 2,147,483,647"),
         (["export", "nothing/here", "--what", "manifold", "--out", "a.png"], 3, "nothing/here"),
         (["export", ".", "--what", "manifold", "--out", "a.csv"], 2, ".png"),

@@ -27,9 +27,9 @@ __all__ = ["ExactPosterior", "SharedGrid", "grid_slices", "image_of", "inspect_s
 Array = NDArray[np.float32]
 Float = NDArray[np.float64]
 
-COARSE = Refinement(tolerance=2.5e-3, share=1e-3, most_codes=3072)
+COARSE = Refinement(tolerance=2e-3, share=1e-3, most_codes=4096)
 FINE = Refinement(tolerance=5e-4, share=1e-4, most_codes=40_000)
-"""Tolerances of one integral: the gap, of two, is off by at most twice that: 5e-3 and 1e-3 nats."""
+"""Of one integral; the gap, the difference of two, is to be within 5e-3 and 1e-3 nats."""
 _MOST_SIDE = {1: (321, 5121), 2: (81, 321)}
 """Points along each dimension that E_q takes at most, coarse and fine, by the number of latent dimensions."""
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from vae_explorer.config_rules import LABELLED
 from vae_explorer.errors import DivergedError, UsageError
 from vae_explorer.evaluation.lattice_likelihood import LatticeLikelihood, lattice_slices
-from vae_explorer.evaluation.slices import Slices, between, code_tensor
+from vae_explorer.evaluation.slices import Slices, between, code_tensor, codes_at_once
 from vae_explorer.latent.statistics import spread_indices
 from vae_explorer.model.noise import Stream, seeded_generator
 from vae_explorer.objective.reading import ModelReader
@@ -26,10 +26,14 @@ CELLS_OF_A_LINE = 10
 LOOKED_AT = 2000
 """Images, spread evenly over all, whose codes the box holds."""
 _PRIOR_DRAWS = 10_000
+_PRIOR_AT_ONCE = 8192
+"""Codes whose log p(z) is asked for in one slice: a prior of many components takes its time too."""
 _MARGIN = 0.15
 """Share of the prior draws' extent that the box goes further: 3.9 standard deviations become 5."""
 _REACH = 4.0
 """Standard deviations of q(z|x) around its mean that the box holds."""
+_MARGIN_OF_CODES = 0.1
+"""Share of what these reach that the box goes further: the true posterior of an image may lie far beyond its q."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,36 +103,67 @@ def grid_slices(model: ModelReader, *, side: int = SIDE) -> Slices[SharedGrid]:
     are not finite.
     """
     check_quadrature(model)
-    low, high = _box(model)
-    yield 0.1
+    low, high = yield from between(_box_slices(model), 0.0, 0.1)
     counts = (side, side) if model.latent_dim == 2 else (side * CELLS_OF_A_LINE,)
     centres = [
         start + (end - start) / count * (np.arange(count) + 0.5)
         for start, end, count in zip(low, high, counts, strict=True)
     ]
     codes = code_tensor(model, np.stack(np.meshgrid(*centres, indexing="ij"), axis=-1).reshape(-1, len(counts)))
-    with torch.no_grad():
-        log_prior = model.model.prior().log_prob(codes).cpu().numpy().astype(np.float64)
-    likelihood = yield from between(lattice_slices(model, codes), 0.1, 1.0)
+    log_prior = yield from between(_log_prior_slices(model, codes), 0.1, 0.2)
+    likelihood = yield from between(lattice_slices(model, codes), 0.2, 1.0)
     return SharedGrid(
         step=model.step, low=low, high=high, counts=counts, log_prior=log_prior, likelihood=likelihood
     )  # fmt: skip
 
 
-@torch.no_grad()
-def _box(model: ModelReader) -> tuple[Float, Float]:
-    generator = seeded_generator(0, Stream.PRIOR, device=model.pixels.device)
-    drawn = model.model.prior().sample(_PRIOR_DRAWS, generator).cpu().numpy().astype(np.float64)
-    low, high = drawn.min(0), drawn.max(0)
-    low, high = low - _MARGIN * (high - low), high + _MARGIN * (high - low)
+def _box_slices(model: ModelReader) -> Slices[tuple[Float, Float]]:
+    drawn = _prior_draws(model)
+    low, high = np.full(model.latent_dim, np.inf), np.full(model.latent_dim, -np.inf)
     seen = spread_indices(len(model.pixels), LOOKED_AT)
-    posterior = model.model.posterior(model.pixels.take_seeded(seen, 0))
-    loc = posterior.loc.cpu().numpy().astype(np.float64)
-    # A q that is wider than the prior says no more about where codes are than the prior does.
-    reach = _REACH * np.minimum(posterior.scale.cpu().numpy().astype(np.float64), drawn.std(0))
-    low, high = np.minimum(low, (loc - reach).min(0)), np.maximum(high, (loc + reach).max(0))
+    at_once = codes_at_once(model)
+    for first in range(0, len(seen), at_once):
+        loc, scale = _codes(model, seen[first : first + at_once])
+        # A q that is wider than the prior says no more about where codes are than the prior does.
+        reach = _REACH * np.minimum(scale, drawn.std(0))
+        low, high = np.minimum(low, (loc - reach).min(0)), np.maximum(high, (loc + reach).max(0))
+        yield min(1.0, (first + at_once) / len(seen))
+    low, high = _widened(low, high, _MARGIN_OF_CODES)
+    prior_low, prior_high = _widened(drawn.min(0), drawn.max(0), _MARGIN)
+    low, high = np.minimum(low, prior_low), np.maximum(high, prior_high)
     if not (np.isfinite(low).all() and np.isfinite(high).all()):
         raise DivergedError(
             f"The weights of step {model.step} give codes that are not finite; take an earlier checkpoint."
         )
     return low, high
+
+
+def _widened(low: Float, high: Float, share: float) -> tuple[Float, Float]:
+    return low - share * (high - low), high + share * (high - low)
+
+
+def _log_prior_slices(model: ModelReader, codes: Tensor) -> Slices[Float]:
+    parts = []
+    for part in codes.split(_PRIOR_AT_ONCE):
+        parts.append(_log_prior(model, part))
+        yield sum(map(len, parts)) / len(codes)
+    return np.concatenate(parts)
+
+
+@torch.no_grad()
+def _log_prior(model: ModelReader, codes: Tensor) -> Float:
+    log_prior: Float = model.model.prior().log_prob(codes).cpu().numpy().astype(np.float64)
+    return log_prior
+
+
+@torch.no_grad()
+def _prior_draws(model: ModelReader) -> Float:
+    generator = seeded_generator(0, Stream.PRIOR, device=model.pixels.device)
+    draws: Float = model.model.prior().sample(_PRIOR_DRAWS, generator).cpu().numpy().astype(np.float64)
+    return draws
+
+
+@torch.no_grad()
+def _codes(model: ModelReader, indices: NDArray[np.int64]) -> tuple[Float, Float]:
+    posterior = model.model.posterior(model.pixels.take_seeded(indices, 0))
+    return posterior.loc.cpu().numpy().astype(np.float64), posterior.scale.cpu().numpy().astype(np.float64)

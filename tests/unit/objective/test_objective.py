@@ -13,6 +13,7 @@ from vae_explorer.model.noise import seeded_generator
 from vae_explorer.objective.matching import mmd_squared
 from vae_explorer.objective.objective import build_objective
 from vae_explorer.objective.terms import Batch, Packing
+from vae_explorer.training.session import TrainingSession
 
 B, K = 5, 3
 
@@ -268,3 +269,16 @@ def test_what_compares_codes_refuses_a_batch_of_one_image(tiny_config, weight):
     config = config_of(tiny_config, **{weight: 1.0}, train__batch_size=1)
     with pytest.raises(ConfigError, match=r"at least 2 images; raise train.batch_size"):
         build_objective(config, n_images=10)
+
+
+@pytest.mark.parametrize("samples", [1, 4])
+@pytest.mark.parametrize("bound", ["elbo", "iwae"])
+def test_as_many_codes_are_decoded_as_are_asked_for(tiny_config, digits_data, monkeypatch, samples, bound):
+    """A defect seen elsewhere: K = 1 drew more than one sample, or K drew K + 1."""
+    config = config_of(tiny_config, objective__samples=samples, objective__bound=bound)
+    session = TrainingSession.new(config, digits_data)
+    decoded = []
+    likelihood = session.model.likelihood
+    monkeypatch.setattr(session.model, "likelihood", lambda z: decoded.append(len(z)) or likelihood(z))
+    session.advance()
+    assert sum(decoded) == samples * config.train.batch_size

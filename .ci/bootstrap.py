@@ -53,12 +53,17 @@ def task_test(rest: list) -> int:
     code = install(extras="[test]")
     if code:
         return code
+    quick = ("-q", "-m", "not slow")
     checks = {
         "ruff check": lambda: run_module("ruff", "check", "."),
         "ruff format": lambda: run_module("ruff", "format", "--check", "."),
         "mypy": lambda: run_module("mypy"),
         "import contracts": lambda: run([venv_program("lint-imports")]),
-        "tests": lambda: run_module("pytest", "-q", "-m", "not slow", *rest),
+        # The window's tests have the machine to themselves: some hold it to a time.
+        "tests of the core": lambda: run_module("pytest", "tests/unit", *quick, "-n", "2", "--dist", "loadfile", *rest),
+        "tests of window and command line": lambda: run_module(
+            "pytest", "tests/gui", "tests/end_to_end", *quick, *rest
+        ),
     }
     failed = []
     for name, check in checks.items():
@@ -76,7 +81,7 @@ def task_test_slow(rest: list) -> int:
 def task_bench(rest: list) -> int:
     """Measure training and the live window; each prints one JSON object. Takes about a quarter of an hour."""
     code = install(extras="[test]")
-    for name in ("training", "window"):
+    for name in ("training", "window", "evaluation"):
         code = code or run_module(f"tests.benchmarks.{name}", *rest)
     return code
 

@@ -1,7 +1,9 @@
 """log p(x|z) of one image at all codes of a lattice: decoded once where memory allows, then a matrix product an image.
 
 Bernoulli, continuous Bernoulli and Gaussian (its scale the same for every code) are exponential families in x:
-log p(x|z) = x . eta(z) + log p(0|z) + h(x), so that neither decoder nor pixels are gone through again for an image.
+log p(x|z) = (x - c) . eta(z) + log p(c|z) + h(x) with any image c, so that neither decoder nor pixels are gone through
+again for an image. With c the mean image of the lattice the terms are small: with c = 0 those of bright pixels with
+little noise are 10⁵ nats and more, and cancel, which single precision does not bear.
 """
 
 from __future__ import annotations
@@ -25,6 +27,8 @@ MOST_BYTES = 256 * 2**20
 """Memory of a decoded lattice; a larger one is decoded anew for each question."""
 _ROWS = 8192
 """Codes that one matrix product takes, so that a slice stays short."""
+_ORIGIN_CODES = 512
+"""Codes, spread evenly over the lattice, whose mean image the others are told from."""
 
 
 class LatticeLikelihood(Protocol):
@@ -44,7 +48,7 @@ def lattice_slices(model: ModelReader, codes: Tensor) -> Slices[LatticeLikelihoo
     numbers = len(codes) * math.prod(model.model.shape) * _numbers_a_pixel(first)
     if 4 * numbers > min(MOST_BYTES, free_memory_bytes() // 4):
         return _StreamedLattice(model, codes)
-    if _eta(first) is not None:
+    if _eta(first, first.mean[0]) is not None:
         return (yield from _natural_slices(model, codes))
     parts = []
     for part, share in _parts(model, codes):
@@ -56,18 +60,18 @@ def lattice_slices(model: ModelReader, codes: Tensor) -> Slices[LatticeLikelihoo
 class _NaturalLattice:
     is_streamed = False
 
-    def __init__(self, eta: Tensor, log_zero: Tensor, precision: Tensor | None) -> None:
-        self._eta, self._log_zero, self._precision = eta, log_zero, precision
+    def __init__(self, origin: Tensor, eta: Tensor, log_origin: Tensor, precision: Tensor | None) -> None:
+        self._origin, self._eta, self._log_origin, self._precision = origin, eta, log_origin, precision
 
     def slices(self, x: Tensor) -> Slices[Float]:
-        flat = x.flatten(1)  # (B, D)
+        away = (x - self._origin).flatten(1)  # (B, D)
         values = np.empty((len(x), len(self._eta)))
         for first in range(0, len(self._eta), _ROWS):
             rows = slice(first, first + _ROWS)
-            values[:, rows] = (torch.mm(self._eta[rows], flat.T) + self._log_zero[rows, None]).T.cpu().numpy()
+            values[:, rows] = (torch.mm(self._eta[rows], away.T) + self._log_origin[rows, None]).T.cpu().numpy()
             yield min(1.0, (first + _ROWS) / len(self._eta))
         if self._precision is not None:
-            values -= 0.5 * (flat.square() * self._precision).double().sum(1, keepdim=True).cpu().numpy()
+            values -= 0.5 * (away.square() * self._precision).double().sum(1, keepdim=True).cpu().numpy()
         return values
 
 
@@ -101,20 +105,26 @@ class _StreamedLattice:
 
 def _natural_slices(model: ModelReader, codes: Tensor) -> Slices[LatticeLikelihood]:
     pixels = math.prod(model.model.shape)
-    eta, log_zero = codes.new_empty(len(codes), pixels), codes.new_empty(len(codes))
-    zero = codes.new_zeros(model.model.shape)
+    eta, log_origin = codes.new_empty(len(codes), pixels), codes.new_empty(len(codes))
+    origin = _mean_image(model, codes)
     precision: Tensor | None = None
     first = 0
     for part, share in _parts(model, codes):
         likelihood = _likelihood(model, part)
-        natural = _eta(likelihood)
+        natural = _eta(likelihood, origin)
         assert natural is not None
         eta[first : first + len(part)] = natural.flatten(1)
-        log_zero[first : first + len(part)] = _log_prob(likelihood, zero)
+        log_origin[first : first + len(part)] = _log_prob(likelihood, origin)
         precision = _precision(likelihood)
         first += len(part)
         yield share
-    return _NaturalLattice(eta, log_zero, precision)
+    return _NaturalLattice(origin, eta, log_origin, precision)
+
+
+def _mean_image(model: ModelReader, codes: Tensor) -> Tensor:
+    """The mean image (C, H, W) of some of the codes; where a decoder overflows, its pixels are left out."""
+    apart = max(1, len(codes) // min(_ORIGIN_CODES, codes_at_once(model)))
+    return _likelihood(model, codes[::apart]).mean.nan_to_num(0.0, 0.0, 0.0).mean(0)
 
 
 def _parts(model: ModelReader, codes: Tensor) -> list[tuple[Tensor, float]]:
@@ -139,19 +149,19 @@ def _log_probs(likelihood: Likelihood, x: Tensor) -> Float:
 
 
 @torch.no_grad()
-def _eta(likelihood: Likelihood) -> Tensor | None:
-    """The natural parameter (n, C, H, W) that x is multiplied with, or None where there is none."""
+def _eta(likelihood: Likelihood, origin: Tensor) -> Tensor | None:
+    """The natural parameter (n, C, H, W), of the image less the origin's; None where there is none."""
     match likelihood:
         case Bernoulli() | ContinuousBernoulli():
             return likelihood.logits
         case Gaussian() if likelihood.log_scale.dim() < likelihood.loc.dim():
-            return likelihood.loc * torch.exp(-2.0 * likelihood.log_scale)
+            return (likelihood.loc - origin) * torch.exp(-2.0 * likelihood.log_scale)
     return None
 
 
 @torch.no_grad()
 def _precision(likelihood: Likelihood) -> Tensor | None:
-    """Of a Gaussian, 1 / variance, a scalar or (D,): h(x) = -x² / 2 times that; of the others None, as h is 0."""
+    """Of a Gaussian, 1 / variance, a scalar or (D,): h(x) = -(x - c)² / 2 times that; of the others None, as h is 0."""
     if not isinstance(likelihood, Gaussian):
         return None
     precision = torch.exp(-2.0 * likelihood.log_scale)

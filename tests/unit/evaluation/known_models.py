@@ -20,25 +20,26 @@ SIDE, N, SCALE = 4, 24, 0.3
 
 @dataclass(frozen=True)
 class Linear:
-    """p(x|z) = N(W z + b, SCALE²) and q(z|x) = N(A x + a, scale²): every figure of it has a closed form."""
+    """p(x|z) = N(W z + b, scale²) and q(z|x) = N(A x + a, s²): every figure of it has a closed form."""
 
     model: FrozenModel
     data: ImageData
     x: np.ndarray  # (N, D), float64
     weights: np.ndarray  # (D, d)
     bias: np.ndarray
+    scale: float = SCALE
 
     @property
     def log_px(self) -> np.ndarray:
         """log p(x) of every image, (N,)."""
-        covariance = self.weights @ self.weights.T + SCALE**2 * np.eye(len(self.weights))
+        covariance = self.weights @ self.weights.T + self.scale**2 * np.eye(len(self.weights))
         return scipy.stats.multivariate_normal(self.bias, covariance).logpdf(self.x)
 
     @property
     def posterior(self) -> tuple[np.ndarray, np.ndarray]:
         """Means (N, d) and the covariance (d, d) of p(z|x)."""
-        covariance = np.linalg.inv(np.eye(self.weights.shape[1]) + self.weights.T @ self.weights / SCALE**2)
-        return (self.x - self.bias) @ self.weights @ covariance / SCALE**2, covariance
+        covariance = np.linalg.inv(np.eye(self.weights.shape[1]) + self.weights.T @ self.weights / self.scale**2)
+        return (self.x - self.bias) @ self.weights @ covariance / self.scale**2, covariance
 
     def gap(self, loc: np.ndarray, scale: np.ndarray) -> np.ndarray:
         """KL[q ‖ p(z|x)] of Gaussians loc, scale (N, d), (N,)."""
@@ -72,6 +73,31 @@ def linear(latent_dim: int, *, correlated: bool = True, seed: int = 0) -> Linear
     frozen = FrozenModel(step=7, config=config, model=model, pixels=Pixels(data, config, torch.device("cpu")))
     used = decoder.weight.numpy().astype(np.float64)
     return Linear(frozen, data, images.reshape(N, -1) / 16.0, used, np.full(SIDE**2, 0.5))
+
+
+def bright(latent_dim: int, *, scale: float, seed: int = 0) -> Linear:
+    """A linear model of 28 x 28 images of a bright background, with small noise and posteriors that are not narrow."""
+    generator = np.random.default_rng(seed)
+    weights = 2 * scale * np.linalg.qr(generator.normal(size=(784, latent_dim)))[0]
+    x = 0.9 + generator.normal(size=(N, latent_dim)) @ weights.T + scale * generator.normal(size=(N, 784))
+    images = np.clip(np.round(255 * x), 0, 255).astype(np.uint8)
+    every = np.arange(N)
+    data = ImageData(
+        images.reshape(N, 1, 28, 28), 255, Splits(every[:4], every[4:8], every[8:]), Provenance("array", "noise")
+    )
+    config = RunConfig().with_values({
+        "model.hidden": [], "model.latent_dim": latent_dim, "model.likelihood": "gaussian", "model.variance": "fixed",
+        "model.scale": scale, "model.output": "identity", "train.device": "cpu",
+    })  # fmt: skip
+    model = build_model(config, data.shape, 255).requires_grad_(False)
+    decoder, encoder = model.decoder[0], model.encoder[1]
+    decoder.weight.copy_(torch.tensor(weights))
+    decoder.bias.fill_(0.9)
+    encoder.weight.zero_()
+    encoder.bias[latent_dim:] = -1.0
+    frozen = FrozenModel(step=7, config=config, model=model, pixels=Pixels(data, config, torch.device("cpu")))
+    used, bias = decoder.weight.numpy().astype(np.float64), decoder.bias.numpy().astype(np.float64)
+    return Linear(frozen, data, frozen.images(every).reshape(N, -1).astype(np.float64), used, bias, scale)
 
 
 def trained(config: RunConfig, data: ImageData, *, steps: int = 20, **values: object) -> FrozenModel:

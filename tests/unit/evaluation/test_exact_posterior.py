@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from known_models import linear, trained
+from known_models import bright, linear, trained
 
 from vae_explorer.config import RunConfig
 from vae_explorer.data.catalog import open_data
@@ -37,6 +37,20 @@ def test_a_linear_model_has_its_closed_forms(latent_dim, is_fine):
         assert exact.error < 1e-3
         np.testing.assert_allclose(exact.mode, means[index], atol=np.sqrt(np.diag(covariance)).max() / 4)
         assert (exact.step, exact.index, exact.is_fine) == (7, index, is_fine)
+
+
+@pytest.mark.parametrize("scale", [0.05, 0.02, 1 / 255])
+@pytest.mark.parametrize("latent_dim", [1, 2])
+def test_bright_images_with_little_noise_keep_the_digits_of_the_closed_form(latent_dim, scale):
+    """x.loc / sigma² and loc² / 2 sigma² are some 10⁵ to 10⁷ nats there, and cancel."""
+    known = bright(latent_dim, scale=scale)
+    grid = drain(grid_slices(known.model))
+    for index in (0, 5, 17):
+        for is_fine, most in ((False, 5e-3), (True, 1e-3)):
+            exact = inspect(known.model, index, is_fine=is_fine, grid=grid)
+            gap = known.gap(exact.loc[None].astype(float), exact.scale[None].astype(float))[index]
+            assert abs(exact.log_px - known.log_px[index]) <= exact.log_px_error <= most
+            assert abs(exact.gap - gap) <= exact.error <= most
 
 
 def test_the_picture_is_the_posterior_with_the_first_dimension_along_the_columns():

@@ -53,14 +53,14 @@ def task_test(rest: list) -> int:
     code = install(extras="[test]")
     if code:
         return code
-    quick = ("-q", "-m", "not slow")
+    # A file stays on one of the two processes, with what its tests share.
+    quick = ("-q", "-m", "not slow", "-n", "2", "--dist", "loadfile")
     checks = {
         "ruff check": lambda: run_module("ruff", "check", "."),
         "ruff format": lambda: run_module("ruff", "format", "--check", "."),
         "mypy": lambda: run_module("mypy"),
         "import contracts": lambda: run([venv_program("lint-imports")]),
-        # The window's tests have the machine to themselves: some hold it to a time.
-        "tests of the core": lambda: run_module("pytest", "tests/unit", *quick, "-n", "2", "--dist", "loadfile", *rest),
+        "tests of the core": lambda: run_module("pytest", "tests/unit", *quick, *rest),
         "tests of window and command line": lambda: run_module(
             "pytest", "tests/gui", "tests/end_to_end", *quick, *rest
         ),

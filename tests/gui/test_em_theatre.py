@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import groupby
 
 import numpy as np
 import pytest
@@ -350,7 +351,9 @@ def test_with_the_real_engine_em_climbs_and_both_parts_of_the_vae_are_updated(en
         button(panel, f"lazy_{part}").click()
         qtbot.waitUntil(lambda at=before: panel.lazy._steps.climbs[-1].x == at + 25, timeout=30_000)
         qtbot.waitUntil(button(panel, f"lazy_{part}").isEnabled, timeout=30_000)
-    assert [climb.kind for climb in panel.lazy._stage.plot.climbs[-2:]] == ["encoder", "decoder"]
+    # A slow machine may show a part's updates in more than one piece.
+    kinds = [kind for kind, _ in groupby(climb.kind for climb in panel.lazy._stage.plot.climbs)]
+    assert kinds[-2:] == ["encoder", "decoder"]
 
 
 def test_nothing_is_cut_off_in_the_room_of_the_foot(panel, open_fake_run, qtbot):

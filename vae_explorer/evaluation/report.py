@@ -116,7 +116,9 @@ class Evaluation:
             "n": len(images.indices), "step": model.step, "samples": self._samples, "unit": UNIT,
             "is_complete": self._is_complete,
         }  # fmt: skip
-        variances = None if figures["active_units"] is None else variance_of_means(images.loc)
+        # The verdict is on z alone: where a class is in the code too, it does not hold.
+        has_verdict = figures["active_units"] is not None and not model.n_classes
+        variances = variance_of_means(images.loc) if has_verdict else None
         return figures | {
             "words": words_of(
                 figures, model, n_asked=len(self._indices), variances=variances, history=self._history

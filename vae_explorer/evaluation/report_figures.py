@@ -65,9 +65,12 @@ def sampled_log_px(images: ImageFigures, *, samples: int) -> Figures:
 
 
 def information_figures(images: ImageFigures, information: MutualInformation | None) -> Figures:
-    """What codes say of their images: not of a model whose code is a class too, nor of an autoencoder."""
+    """What codes say of their images, those of M2 under the most probable class; nothing of an autoencoder.
+
+    information: None where a class is in the code too, as the aggregate posterior is over both then.
+    """
     figures: Figures = dict.fromkeys(CODES)
-    if images.kl is None or images.predicted is not None:
+    if images.kl is None:
         return figures
     figures["active_units"] = active_units(images.loc)
     if information is not None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vae_explorer.evaluation.improve import FIGURE_DRAWS
 from vae_explorer.evaluation.report_figures import BAD_K_HAT
 from vae_explorer.evaluation.shared_grid import quadrature_obstacle
 from vae_explorer.latent.collapse import collapse_verdict
@@ -69,6 +70,8 @@ def _of_extent(figures: dict[str, Any], n_asked: int) -> Iterator[str]:
         yield f"log_px_exact, elbo_exact and gap are means over {figures['n_exact']:,} of the {n:,} images."
     if 0 < figures["n_improved"] < n:
         yield f"amortisation_gap is the mean over {figures['n_improved']:,} of the {n:,} images."
+    if figures["n_improved"] and figures["gap"] is None:
+        yield f"amortisation_gap comes from {FIGURE_DRAWS:,} fixed codes an image, so it has an error by these too."
     if figures["n_information"] is not None and figures["n_information"] < n:
         yield f"mutual_information is that of {figures['n_information']:,} of the {n:,} images."
 
@@ -89,9 +92,19 @@ def _of_bound(figures: dict[str, Any], model: FrozenModel) -> Iterator[str]:
             f"log_px_exact may be off by {figures['log_px_exact_error']:.2g} nats: the posteriors are too narrow, or "
             "reach beyond the lattice."
         )
-    obstacle = quadrature_obstacle(model) if model.n_classes else None
+    if model.n_classes:
+        yield from _of_classes(figures, model)
+
+
+def _of_classes(figures: dict[str, Any], model: FrozenModel) -> Iterator[str]:
+    obstacle = quadrature_obstacle(model, samples=figures["samples"])
     if obstacle is not None:
         yield obstacle
+    codes = "q(z|x, y) with the most probable class y" if model.config.model.kind == "m2" else "the code of M1"
+    yield (
+        f"active_units counts the means of {codes}; mutual_information is not told, as what an image is known by is a "
+        "class and a code together."
+    )
 
 
 def _of_samples(figures: dict[str, Any]) -> Iterator[str]:

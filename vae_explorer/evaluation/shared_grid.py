@@ -25,6 +25,8 @@ CELLS_OF_A_LINE = 10
 """With one latent dimension the lattice has this many times `side` cells, which is still far fewer than side²."""
 LOOKED_AT = 2000
 """Images, spread evenly over all, whose codes the box holds."""
+MANY_SAMPLES = 1000
+"""Codes an image from which on log p(x) by importance sampling is no first look any more."""
 _PRIOR_DRAWS = 10_000
 _PRIOR_AT_ONCE = 8192
 """Codes whose log p(z) is asked for in one slice: a prior of many components takes its time too."""
@@ -74,9 +76,13 @@ def check_quadrature(model: ModelReader) -> None:
         raise UsageError(reason)
 
 
-def quadrature_obstacle(model: ModelReader) -> str | None:
-    """Return why log p(x) is not integrated on a lattice, one sentence with the way out; None where it is."""
+def quadrature_obstacle(model: ModelReader, *, samples: int = 0) -> str | None:
+    """Return why log p(x) is not integrated on a lattice, one sentence with the way out; None where it is.
+
+    samples: codes an image that importance sampling has taken already; where they are many, they need no advice.
+    """
     kind = model.config.model.kind
+    command = "" if samples >= MANY_SAMPLES else " (vae-explorer evaluate --samples 5000)"
     if model.is_autoencoder:
         return (
             "model.kind = 'autoencoder': it has no prior, hence no exact posterior and no log p(x); train a vae on the "
@@ -85,12 +91,12 @@ def quadrature_obstacle(model: ModelReader) -> str | None:
     if kind in LABELLED:
         return (
             f"model.kind = {kind!r}: its exact posterior is over classes and codes together, which is not integrated "
-            "here; importance sampling works, with the classes summed out (vae-explorer evaluate --samples 5000)."
+            f"here; importance sampling works, with the classes summed out{command}."
         )
     if model.latent_dim > 2:
         return (
             f"model.latent_dim = {model.latent_dim}: the exact posterior is integrated in 1 and 2 dimensions only; "
-            "importance sampling works in any (vae-explorer evaluate --samples 5000)."
+            f"importance sampling works in any{command}."
         )
     return None
 

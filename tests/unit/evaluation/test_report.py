@@ -175,6 +175,7 @@ def test_with_more_dimensions_the_gap_is_an_estimate_and_said_to_be_too_low():
     assert report["gap_estimate"] == pytest.approx(gap, abs=0.3)
     assert report["amortisation_gap"] > 0
     assert any("gap_estimate is too low" in sentence for sentence in report["words"])
+    assert any("amortisation_gap comes from 1,024 fixed codes an image" in sentence for sentence in report["words"])
 
 
 def test_exact_figures_are_of_images_spread_over_the_split(plane_model, digits_data):
@@ -230,9 +231,20 @@ def test_classes_have_an_error_and_no_integral(tiny_config, digits_data):
     predicted = model.class_probabilities(digits_data.indices("test")).argmax(1)
     assert report["classification_error"] == np.mean(predicted != digits_data.labels[digits_data.indices("test")])
     assert 0 < report["classification_error"] < 0.8
-    assert report["gap"] is report["active_units"] is report["mutual_information"] is None
+    assert report["gap"] is report["mutual_information"] is None
     assert report["gap_estimate"] > 0
-    assert any("classes summed out" in sentence for sentence in report["words"])
+    assert any("classes summed out (vae-explorer evaluate --samples 5000)." in said for said in report["words"])
+    means = model.figures(digits_data.indices("test"), samples=1).loc
+    assert report["active_units"] == (means.var(axis=0) > 0.01).sum() > 0
+    assert any("mutual_information is not told" in said for said in report["words"])
+
+
+def test_more_samples_are_not_advised_where_they_were_taken(tiny_config, digits_data):
+    model = trained(tiny_config, digits_data, steps=2, model__kind="m2", data__labels_per_class=50)
+    few = digits_data.with_splits(type(digits_data.splits)(np.arange(5), np.arange(0), np.arange(5, 9)))
+    words = " ".join(report_of(model, few, samples=1000)["words"])
+    assert "importance sampling works, with the classes summed out." in words
+    assert "--samples" not in words
 
 
 # ---- ended early ----------------------------------------------------------------------------------------------------

@@ -52,6 +52,14 @@ class CellIntegral:
     log_cells: Float
 
 
+def cell_centres(low: Float, high: Float, counts: tuple[int, ...]) -> Float:
+    """Return the centres (n, d) of the cells that fill the box, the last dimension changing fastest."""
+    size = (high - low) / np.array(counts)
+    index = np.stack(np.unravel_index(np.arange(int(np.prod(counts))), counts), axis=-1)
+    centres: Float = low + size * (index + 0.5)
+    return centres
+
+
 class _Cells:
     """Cells of one size; index (n, d) counts in such cells from the box's low corner, counts (d,) are all there are."""
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vae_explorer.errors import DivergedError
-from vae_explorer.evaluation.cells import Refinement, integrate_slices
+from vae_explorer.evaluation.cells import CellIntegral, Refinement, cell_centres, integrate_slices
 from vae_explorer.evaluation.q_rule import expectation_slices
 from vae_explorer.evaluation.shared_grid import SharedGrid, check_quadrature, grid_slices
 from vae_explorer.evaluation.slices import Slices, between, code_tensor, codes_at_once, rising
@@ -30,6 +30,8 @@ Float = NDArray[np.float64]
 COARSE = Refinement(tolerance=2e-3, share=1e-3, most_codes=4096)
 FINE = Refinement(tolerance=4.5e-4, share=1e-4, most_codes=40_000)
 """Of one integral; the gap, the difference of two, is to be within 5e-3 and 1e-3 nats, rounding and edge included."""
+_DOUBLINGS = 3
+"""How often the box of an image whose posterior reaches its edge is doubled, at most: to eight times its size."""
 _MOST_SIDE = {1: (321, 5121), 2: (81, 321)}
 """Points along each dimension that E_q takes at most, coarse and fine, by the number of latent dimensions."""
 
@@ -106,21 +108,50 @@ def posterior_slices(
         integrate_slices(
             joint_at, log_joint, low=grid.low, high=grid.high, counts=grid.counts, seeds=seeds,
             refinement=refinement,
-        ), 0.0, 0.5,
+        ), 0.0, 0.3,
     )  # fmt: skip
+    picture = _picture(integral.log_cells, grid)
+    wider = _wider_slices(integral, joint_at, grid, seeds=loc[None], refinement=refinement)
+    integral = yield from between(wider, 0.3, 0.5)
     expectation = expectation_slices(
         joint_at, loc, scale, tolerance=refinement.tolerance, most_side=_MOST_SIDE[len(loc)][is_fine]
     )
     mean_joint, elbo_error = yield from between(expectation, 0.5, 1.0)
     return ExactPosterior(
         step=model.step, index=index, is_fine=is_fine,
-        log_density=_picture(integral.log_cells - integral.log_integral, grid), energy=_picture(-log_joint, grid),
+        log_density=picture - np.float32(integral.log_integral), energy=_picture(-log_joint, grid),
         extent=_extent(grid), loc=loc.astype(np.float32), scale=scale.astype(np.float32),
         log_px=integral.log_integral,
         log_px_error=integral.error + integral.edge_share + _rounding(integral.log_integral),
         elbo=mean_joint + entropy(scale), elbo_error=elbo_error + _rounding(mean_joint),
         mode=integral.mode.astype(np.float32),
     )  # fmt: skip
+
+
+def _wider_slices(
+    integral: CellIntegral,
+    joint_at: Callable[[Float], Slices[Float]],
+    grid: SharedGrid,
+    *,
+    seeds: Float,
+    refinement: Refinement,
+) -> Slices[CellIntegral]:
+    """Integrate over a box of twice the size while a posterior has mass at the edge, on a lattice of the image's own.
+
+    The shared box holds what the codes of the images reach; where a decoder is young, or q far too near the prior, a
+    true posterior may lie beyond all of that.
+    """
+    low, high = grid.low, grid.high
+    for _ in range(_DOUBLINGS):
+        if integral.edge_share <= refinement.tolerance / 2:
+            break
+        low, high = (3.0 * low - high) / 2.0, (3.0 * high - low) / 2.0
+        values = yield from joint_at(cell_centres(low, high, grid.counts))
+        integral = yield from integrate_slices(
+            joint_at, values, low=low, high=high, counts=grid.counts, seeds=np.vstack((seeds, integral.mode)),
+            refinement=refinement,
+        )  # fmt: skip
+    return integral
 
 
 def joint_values(model: ModelReader, x: Tensor) -> Callable[[Float], Slices[Float]]:

@@ -1,6 +1,7 @@
 """The exact posterior: against closed forms, importance sampling, double resolution, and models that have collapsed."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -229,3 +230,22 @@ def test_200_images_of_mnist_against_100_000_importance_samples_and_double_resol
             assert abs(sampled.log_px - known.log_px) < 6 * sampled.log_px_mc_se + known.error
             compared += 1
     assert compared > 60
+
+
+@pytest.mark.parametrize("latent_dim", [1, 2])
+@pytest.mark.parametrize("is_fine", [False, True])
+def test_a_posterior_beyond_the_codes_and_the_prior_is_found(latent_dim, is_fine):
+    """Every q is narrow and near 0, so the shared box ends about 5; the true posteriors lie up to 12 from there."""
+    known = linear(latent_dim)
+    decoder, encoder = known.model.model.decoder[0], known.model.model.encoder[1]
+    decoder.weight.mul_(0.03)
+    encoder.weight.mul_(0.01)
+    far = replace(known, weights=decoder.weight.numpy().astype(np.float64), scale=1e-2)
+    known.model.model.head.log_scale.fill_(math.log(far.scale))
+    means, _ = far.posterior
+    assert np.abs(means).max() > 7
+    for index in np.argsort(-np.abs(means).max(1))[:4]:
+        exact = inspect(far.model, int(index), is_fine=is_fine)
+        # About -4,600 nats, of which single precision keeps a thousandth.
+        assert exact.log_px == pytest.approx(far.log_px[index], abs=exact.log_px_error + 1e-3)
+        assert exact.log_px_error < 5e-3

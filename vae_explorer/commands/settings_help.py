@@ -32,4 +32,4 @@ def _as_toml(value: Any) -> str:
 
 
 def _entry(name: str, text: str) -> str:
-    return textwrap.fill(text, WIDTH, initial_indent=f"  {name:<26}", subsequent_indent=INDENT)
+    return textwrap.fill(text, WIDTH, initial_indent=f"  {name:<25} ", subsequent_indent=INDENT)

@@ -35,8 +35,9 @@ def verdict_sentences(verdict: CollapseVerdict, tr: Translate = str) -> list[str
     one, many = tr("1 of {n} dimensions is off: {which}."), tr("{off} of {n} dimensions are off: {which}.")
     first = (one if off == 1 else many).format(off=off, n=n, which=_grouped(verdict, tr))
     if verdict.finding == "some_off":
-        rest = tr("The other {used} carry what there is to say; unused ones cost nothing.")
-        return [first, rest.format(used=n - off)]
+        one, many = tr("The other one carries"), tr("The other {used} carry")
+        rest = tr("{who} what there is to say; unused ones cost nothing.")
+        return [first, rest.format(who=(one if n - off == 1 else many).format(used=n - off))]
     one, many = tr("Only 1 of {n} carries anything."), tr("Only {used} of {n} carry anything.")
     return [
         first,

@@ -182,7 +182,8 @@ class MixturePage(QWidget):
         opened, sources = self._controller.opened, list[tuple[str, Source]]()
         if opened is not None:
             latent_dim = opened.config.model.latent_dim
-            sources.append((self.tr("Codes, {n} dimensions").format(n=latent_dim), "codes"))
+            codes = self.tr("Codes, 1 dimension") if latent_dim == 1 else self.tr("Codes, {n} dimensions")
+            sources.append((codes.format(n=latent_dim), "codes"))
             if latent_dim > 2:
                 sources.append((self.tr("Codes, two most used"), "main"))
         sources += [(self.tr("Blobs"), "blobs"), (self.tr("Moons"), "moons"), (self.tr("Rings"), "rings")]

@@ -60,10 +60,10 @@ def task_test(rest: list) -> int:
         "ruff format": lambda: run_module("ruff", "format", "--check", "."),
         "mypy": lambda: run_module("mypy"),
         "import contracts": lambda: run([venv_program("lint-imports")]),
+        # One call each: their helpers have the same names.
         "tests of the core": lambda: run_module("pytest", "tests/unit", *quick, *rest),
-        "tests of window and command line": lambda: run_module(
-            "pytest", "tests/gui", "tests/end_to_end", *quick, *rest
-        ),
+        "tests of the window": lambda: run_module("pytest", "tests/gui", *quick, *rest),
+        "tests of the command line": lambda: run_module("pytest", "tests/end_to_end", *quick, *rest),
     }
     failed = []
     for name, check in checks.items():

@@ -157,7 +157,7 @@ def test_every_check_runs_even_when_one_fails(
     monkeypatch.setattr(bootstrap, "run", run)
     assert bootstrap.main(["test"]) == 1
     words = " ".join(" ".join(call) for call in calls)
-    assert len(calls) == 6
+    assert len(calls) == 7
     assert all(tool in words for tool in ("ruff check", "ruff format --check", "mypy", "lint-imports", "pytest"))
     assert "failed: mypy." in capsys.readouterr().err
 

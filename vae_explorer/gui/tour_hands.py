@@ -96,7 +96,8 @@ class Hands:
 
     def _wait_for_pictures(self) -> None:
         """Wait until no panel waits for an answer and the engine's newest codes are shown."""
-        self._wait(lambda: not self._controller.is_waiting, "all pictures are there")
+        here = self._window.docks.panels.here
+        self._wait(lambda: here.is_settled and not self._controller.is_waiting, "all pictures are there")
         self._window.docks.panels.map.map.repaint()
 
     @property

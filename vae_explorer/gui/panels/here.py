@@ -55,6 +55,11 @@ class HerePanel(QWidget):
         self._image.failed.connect(self._on_encode_failed)
         self._on_run_opened()
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether the nearest images are those of the selected code: they follow a press a moment later."""
+        return not self._neighbours_due.isActive()
+
     # ---- building -------------------------------------------------------------------------------------------------
 
     def _build(self) -> None:

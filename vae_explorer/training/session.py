@@ -200,10 +200,8 @@ class TrainingSession:
         self._updates.work(self.step)
         self.step += 1
         train = self.config.train
-        is_last = self.step == self.target_step
-        is_log_due = is_last or is_record_due(self.step, train)
-        is_evaluation = is_last or is_evaluation_due(self.step, train, self._n_train)
-        is_evaluation = is_evaluation and len(self._held_out) > 0
+        is_log_due = is_record_due(self.step, train)
+        is_evaluation = len(self._held_out) > 0 and is_evaluation_due(self.step, train, self._n_train)
         if is_log_due or is_evaluation or self.step % LATCH_EVERY == 0:
             self._settle()
         if is_log_due and not self.is_diverged:

@@ -60,15 +60,6 @@ def test_records_come_at_their_steps_and_their_figures_agree(tiny_config, digits
     assert session.take_records() == []
 
 
-def test_the_last_step_has_its_records_whatever_the_intervals(tiny_config, digits_data):
-    config = tiny_config.with_values({"train.steps": 7, "train.log_every": 5, "train.evaluate_every": 4})
-    session = TrainingSession.new(config, digits_data)
-    while session.step < session.target_step or session.is_evaluating:
-        session.advance()
-    records = [(record.step, record.split) for record in session.take_records()]
-    assert records[-2:] == [(7, "train"), (7, "held_out")]
-
-
 def test_a_training_record_is_the_mean_over_its_steps(tiny_config, digits_data):
     every, fifth = (
         train(TrainingSession.new(tiny_config.with_values({"train.log_every": n}), digits_data), 10) for n in (1, 5)

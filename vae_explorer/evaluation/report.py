@@ -196,20 +196,6 @@ class Evaluation:
             self._gaps.extend(gaps.tolist())
 
 
-def evaluate_slices(
-    model: FrozenModel,
-    data: ImageData,
-    *,
-    split: SplitName,
-    samples: int = SAMPLES,
-    exact_images: int = EXACT_IMAGES,
-    seed: int = 0,
-) -> Slices[dict[str, Any]]:
-    """As `evaluate`, in slices of some milliseconds; `Evaluation` also lets the report so far be read."""
-    evaluation = Evaluation(model, data, split=split, samples=samples, exact_images=exact_images, seed=seed)
-    return (yield from evaluation.slices())
-
-
 def evaluate(
     model: FrozenModel,
     data: ImageData,

@@ -35,4 +35,5 @@ def test_bright_pixels_that_are_sure_keep_the_digits_of_double_precision(name, l
     values = drain(drain(lattice_slices(reader, codes)).slices(x))
     exact = likelihood(model.likelihood(codes).logits.double())
     known = np.stack([exact.log_prob(image.double()).numpy() for image in x])
-    np.testing.assert_allclose(values, known, rtol=0, atol=5e-4)
+    # The values, 1,700 nats or so, lie 1.2e-4 apart in float32: eight of those steps, whatever the processor's sums do.
+    np.testing.assert_allclose(values, known, rtol=0, atol=1e-3)

@@ -169,6 +169,16 @@ def _add_window(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dataset", metavar="NAME|PATH", help="images for a new run")
 
 
+def _add_bench(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--peer", choices=("pythae",), action="append", default=[], dest="peers",
+        help="another library that is installed here, measured at the same task")  # fmt: skip
+    add("--rounds", type=int, default=3, metavar="N", help="measurements of each, in turn (default: 3)")
+    add("--no-window", action="store_false", dest="has_window", help="leave the window out")
+    add("--device", metavar="D", help="auto, cpu, cuda, cuda:N or mps")
+    _add_json(parser)
+
+
 def _add_tour(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", required=True, metavar="DIR", help="the folder of the pictures and the grid, which must not exist"
@@ -221,6 +231,7 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "export": ("a grid of pictures or a table of codes", _add_export),
     "datasets": ("the data sets that can be named", _add_json),
     "tour": ("drive the window through its main job, leaving pictures", _add_tour),
+    "bench": ("how fast this program trains here, beside a plain torch loop and other libraries", _add_bench),
     "doctor": ("versions, devices, Qt, folders and memory", _add_json),
 }
 """Each command with its summary and the function that adds its options."""

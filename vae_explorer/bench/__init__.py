@@ -1,0 +1,1 @@
+"""What `vae-explorer bench` measures: training of this program beside a plain torch loop and other libraries."""

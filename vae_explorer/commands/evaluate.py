@@ -21,7 +21,7 @@ MAX_EXACT = 1_000_000
 
 FIGURES = (
     "elbo", "distortion", "kl", "log_px", "log_px_exact", "elbo_exact", "gap", "gap_estimate", "amortisation_gap",
-    "mutual_information",
+    "family_gap", "mutual_information",
 )  # fmt: skip
 """Means in nats per image, in the order of the table."""
 ERRORS = (("_error", "of the integral"), ("_mc_se", "by draws"), ("_se", "over images"))

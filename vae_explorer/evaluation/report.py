@@ -15,11 +15,11 @@ from vae_explorer.evaluation.exact_posterior import ExactPosterior, posterior_sl
 from vae_explorer.evaluation.importance import ImageFigures, figures_slices, images_at_once, joined_figures
 from vae_explorer.evaluation.improve import amortisation_slices
 from vae_explorer.evaluation.report_figures import (
-    amortisation_figures,
     classification_error,
     difference_of_means,
     exact_figures,
     image_figures,
+    improved_figures,
     information_figures,
     sampled_log_px,
 )
@@ -79,7 +79,8 @@ class Evaluation:
         self._parts: list[ImageFigures] = []
         self._information: MutualInformation | None = None
         self._exact: list[ExactPosterior] = []
-        self._gaps: list[float] = []
+        self._amortisation_gaps: list[float] = []
+        self._family_gaps: list[float] = []
         self._is_complete = False
 
     @property
@@ -108,7 +109,7 @@ class Evaluation:
         figures |= sampled_log_px(images, samples=self._samples)
         figures |= information_figures(images, self._information)
         figures |= exact_figures(self._exact)
-        figures |= amortisation_figures(self._gaps)
+        figures |= improved_figures(self._amortisation_gaps, self._family_gaps)
         figures |= {
             # Biased low, so left out where the gap itself is known.
             "gap_estimate": None if self._exact else difference_of_means(images.log_px, images.elbo),
@@ -183,7 +184,7 @@ class Evaluation:
                 self._exact.append((yield from between(exact, share, share)))
 
     def _improve(self) -> Slices[None]:
-        """The amortisation gaps of some images, of those that were integrated where there are such."""
+        """The two parts of the gap of some images, of those that were integrated where there are such."""
         chosen = spread_indices(len(self._wanted), IMPROVED_IMAGES)
         for number, place in enumerate(chosen.tolist()):
             x = self._model.pixels.take_seeded(self._wanted[place : place + 1], self._seed)
@@ -193,7 +194,9 @@ class Evaluation:
                 number / len(chosen),
                 (number + 1) / len(chosen),
             )
-            self._gaps.extend(gaps.tolist())
+            self._amortisation_gaps.extend(gaps.tolist())
+            if self._exact:
+                self._family_gaps.append(self._exact[place].gap - float(gaps[0]))
 
 
 def evaluate(
@@ -211,10 +214,10 @@ def evaluate(
 
     From `samples` codes of every image of the split: elbo = -(distortion + kl), kl in closed form where there is one;
     log_px, biased low; active_units, mutual_information. From up to `exact_images` of them, spread evenly, with one or
-    two latent dimensions: log_px_exact, elbo_exact, gap. From some of these amortisation_gap. *_se: standard error over
-    the images; *_mc_se: by the draws alone; *_error: what an integral may be off by. bits_per_dim: None where the
-    likelihood is no density of the data (Bernoulli on grey pixels). words: sentences on how far to trust it. An
-    autoencoder has a distortion only.
+    two latent dimensions: log_px_exact, elbo_exact, gap. From some of these amortisation_gap and, what
+    is left of the gap of the same images, family_gap. *_se: standard error over the images; *_mc_se: by the draws
+    alone; *_error: what an integral may be off by. bits_per_dim: None where the likelihood is no density of the data
+    (Bernoulli on grey pixels). words: sentences on how far to trust it. An autoencoder has a distortion only.
 
     Raises UsageError for an empty split and for samples that do not fit, DivergedError as soon as a figure of an image
     is not finite.

@@ -69,11 +69,20 @@ def _of_extent(figures: dict[str, Any], n_asked: int) -> Iterator[str]:
     if 0 < figures["n_exact"] < n:
         yield f"log_px_exact, elbo_exact and gap are means over {figures['n_exact']:,} of the {n:,} images."
     if 0 < figures["n_improved"] < n:
-        yield f"amortisation_gap is the mean over {figures['n_improved']:,} of the {n:,} images."
+        yield from _of_improved(figures, n)
     if figures["n_improved"] and figures["gap"] is None:
         yield f"amortisation_gap comes from {FIGURE_DRAWS:,} fixed codes an image, so it has an error by these too."
     if figures["n_information"] is not None and figures["n_information"] < n:
         yield f"mutual_information is that of {figures['n_information']:,} of the {n:,} images."
+
+
+def _of_improved(figures: dict[str, Any], n: int) -> Iterator[str]:
+    extent = f"over {figures['n_improved']:,} of the {n:,} images"
+    if figures["family_gap"] is None:
+        yield f"amortisation_gap is the mean {extent}."
+        return
+    whole = figures["amortisation_gap"] + figures["family_gap"]
+    yield f"amortisation_gap and family_gap are means {extent}; they add up to the gap of these, {whole:.3g} nats."
 
 
 def _of_bound(figures: dict[str, Any], model: FrozenModel) -> Iterator[str]:

@@ -18,7 +18,7 @@ from vae_explorer.resource_files import resources_dir
 from vae_explorer.runs.listing import default_runs_dir
 
 DISTRIBUTIONS = (
-    "torch", "numpy", "PySide6-Essentials", "pyqtgraph", "superqt", "Pillow", "safetensors", "msgspec", "tomlkit",
+    "torch", "numpy", "PySide6-Essentials", "pyqtgraph", "Pillow", "safetensors", "msgspec", "tomlkit",
     "platformdirs", "tqdm", "pooch", "scikit-learn", "openTSNE",
 )  # fmt: skip
 

@@ -102,7 +102,7 @@ assert main(["evaluate", {str(trained)!r}, "--samples", "1", "--exact", "0"]) ==
 assert main(["export", {str(trained)!r}, "--what", "samples", "--out", "no-qt.png"]) == 0
 assert main(["doctor"]) == 0
 assert "torch" in sys.modules
-print("Qt:", [name for name in sys.modules if name.split(".")[0] in ("PySide6", "shiboken6", "pyqtgraph", "superqt")])
+print("Qt:", [name for name in sys.modules if name.split(".")[0] in ("PySide6", "shiboken6", "pyqtgraph")])
 """
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=place, env=own_environment, capture_output=True, text=True, check=True

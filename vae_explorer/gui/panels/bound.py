@@ -5,7 +5,6 @@ from __future__ import annotations
 from PySide6.QtCore import QEvent, Qt, Slot
 from PySide6.QtGui import QHideEvent, QKeySequence, QShortcut, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QStackedLayout, QVBoxLayout, QWidget
-from superqt import QElidingLabel
 
 from vae_explorer.engine.messages import Climbed, Inspected
 from vae_explorer.gui.controller import ModelController
@@ -31,6 +30,7 @@ from vae_explorer.gui.widgets.bound_reading import (
     is_trustworthy,
     trust_text,
 )
+from vae_explorer.gui.widgets.eliding_label import ElidingLabel
 from vae_explorer.gui.widgets.plot_style import tick_font
 
 SAMPLES, TRAINING_SAMPLES = 5000, 500
@@ -264,6 +264,7 @@ class BoundPanel(QWidget):
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
+        self._walk.restore()  # whose ellipse would else stay on the map without a word of what it is
         self._ask()
 
     def changeEvent(self, event: QEvent) -> None:
@@ -272,8 +273,8 @@ class BoundPanel(QWidget):
         super().changeEvent(event)
 
 
-def _small_label(name: str) -> QElidingLabel:
-    label = QElidingLabel()
+def _small_label(name: str) -> ElidingLabel:
+    label = ElidingLabel()
     label.setObjectName(name)
     label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
     return label

@@ -20,7 +20,6 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
-from superqt import QElidingLabel
 
 from vae_explorer.config_rules import has_normal_prior
 from vae_explorer.engine.messages import CodesSnapshot, JobDone, JobFailed, RunOpened
@@ -29,6 +28,7 @@ from vae_explorer.gui.cures import AS_CONFIGURED, CURES, Cure, LiveBook, obstacl
 from vae_explorer.gui.theme import GRID_PX, current_theme
 from vae_explorer.gui.verdict_words import verdict_html
 from vae_explorer.gui.widgets.cure_rows import CureRows
+from vae_explorer.gui.widgets.eliding_label import ElidingLabel
 from vae_explorer.gui.widgets.kl_history import KlHistory
 from vae_explorer.gui.widgets.kl_strips import KlStrips
 from vae_explorer.gui.widgets.latent_view import latent_name
@@ -103,7 +103,7 @@ class CollapsePanel(QWidget):
             row.addWidget(button)
         self._page_buttons.button(0).setChecked(True)
         self._page_buttons.idToggled.connect(self._on_page)
-        self._reading = QElidingLabel()
+        self._reading = ElidingLabel()
         self._reading.setObjectName("collapse_reading")
         self._reading.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self._sort = self._toggle("collapse_sort", self.tr("Sort"), self.tr("The dimension of the largest KL first."))

@@ -16,7 +16,6 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
-from superqt import QElidingLabel
 
 from vae_explorer.engine.messages import RunOpened
 from vae_explorer.gui.bound_words import comparison_note, loss_note
@@ -39,6 +38,7 @@ from vae_explorer.gui.widgets.curve_store import (
     smooth,
 )
 from vae_explorer.gui.widgets.curve_text import duration_text, figure_text, mark_text, term_name
+from vae_explorer.gui.widgets.eliding_label import ElidingLabel
 from vae_explorer.gui.widgets.plot_style import tick_font
 from vae_explorer.runs.records import LogRecord
 
@@ -122,7 +122,7 @@ class CurvesPanel(QWidget):
         plot.moved_by_hand.connect(partial(self._on_moved_by_hand, plot))
 
     def _make_foot(self) -> QHBoxLayout:
-        self._reading = QElidingLabel()
+        self._reading = ElidingLabel()
         self._reading.setObjectName("curves_reading")
         self._reading.setFont(tick_font())
         self._reading.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)

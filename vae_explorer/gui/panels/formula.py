@@ -18,7 +18,6 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
-from superqt import QElidingLabel
 
 from vae_explorer.engine.messages import CodesSnapshot, Encoded, Inspected, Rendered, RunOpened, TermsRead
 from vae_explorer.export.recipe import Recipe
@@ -38,6 +37,7 @@ from vae_explorer.gui.panels.paced_question import is_training, step_of
 from vae_explorer.gui.panels.posterior_feed import PosteriorFeed
 from vae_explorer.gui.selection import Selection
 from vae_explorer.gui.theme import GRID_PX, current_theme
+from vae_explorer.gui.widgets.eliding_label import ElidingLabel
 from vae_explorer.gui.widgets.number_field import NumberField
 from vae_explorer.gui.widgets.plate_page import PlatePage
 from vae_explorer.gui.widgets.plot_style import tick_font
@@ -130,7 +130,7 @@ class FormulaPanel(QWidget):
         }  # fmt: skip
 
     def _make_head(self) -> QHBoxLayout:
-        self._title = QElidingLabel()
+        self._title = ElidingLabel()
         self._title.setObjectName("formula_title")
         self._title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self._draws_label = QLabel(self.tr("K ="))

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, Qt, Slot
 from PySide6.QtGui import QImage, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
-from superqt import QElidingLabel
 
 from vae_explorer.config_rules import has_normal_prior
 from vae_explorer.engine.messages import CodesSnapshot, Decoded, Encoded
@@ -21,6 +20,7 @@ from vae_explorer.gui.selection import Selection
 from vae_explorer.gui.theme import GRID_PX
 from vae_explorer.gui.widgets.class_chooser import ClassChooser
 from vae_explorer.gui.widgets.code_fields import CodeFields
+from vae_explorer.gui.widgets.eliding_label import ElidingLabel
 from vae_explorer.gui.widgets.find_bar import FindBar
 from vae_explorer.gui.widgets.latent_view import LatentView, has_bound
 from vae_explorer.gui.widgets.legend import ClassLegend
@@ -85,7 +85,7 @@ class LatentMapPanel(QWidget):
         self._fields = CodeFields("map")
         self._find = FindBar()
         # Takes the room that is left: the fields are what must not be cut.
-        self._state = QElidingLabel()
+        self._state = ElidingLabel()
         self._state.setElideMode(Qt.TextElideMode.ElideLeft)
         self._state.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self._state.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)

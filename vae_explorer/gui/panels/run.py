@@ -21,7 +21,6 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
-from superqt import QElidingLabel
 
 from vae_explorer.config import FIELDS, RunConfig, read_config_file
 from vae_explorer.data.catalog import dataset_names
@@ -33,6 +32,7 @@ from vae_explorer.gui.data_loader import is_same_reading
 from vae_explorer.gui.theme import GRID_PX
 from vae_explorer.gui.widgets.config_form import ConfigForm
 from vae_explorer.gui.widgets.curve_text import duration_text
+from vae_explorer.gui.widgets.eliding_label import ElidingLabel
 from vae_explorer.resource_files import preset_names, preset_path
 from vae_explorer.runs.listing import recent_runs
 
@@ -85,7 +85,7 @@ class RunPanel(QScrollArea):
 
     def _add_run_row(self) -> None:
         row = QHBoxLayout()
-        self._run_label = QElidingLabel(self.tr("No run yet"))
+        self._run_label = ElidingLabel(self.tr("No run yet"))
         self._run_label.setElideMode(Qt.TextElideMode.ElideMiddle)
         self._run_label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self._run_label.setObjectName("run_name")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from PySide6.QtCore import QEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QWidget
-from superqt import QElidingLabel
 
 from vae_explorer.gui.bound_words import LossNote
 from vae_explorer.gui.theme import GRID_PX, current_theme
+from vae_explorer.gui.widgets.eliding_label import ElidingLabel
 from vae_explorer.gui.widgets.plot_style import tick_font
 
 
@@ -19,7 +19,7 @@ class BoundNote(QWidget):
         super().__init__(parent)
         self._badge = QLabel()
         self._badge.setObjectName(f"{name}_badge")
-        self._text = QElidingLabel()
+        self._text = ElidingLabel()
         self._text.setObjectName(f"{name}_note")
         self._text.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         row = QHBoxLayout(self)

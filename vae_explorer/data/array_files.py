@@ -14,6 +14,7 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
+from vae_explorer.data.image_store import is_worth_mapping, map_values
 from vae_explorer.data.memory import check_fits
 from vae_explorer.data.raw_images import Watcher
 from vae_explorer.data.reading import MAX_INFLATION, bad_file, read_into, reading, short_reason
@@ -68,23 +69,31 @@ def read_headers(path: Path) -> list[ArrayHeader]:
     return _archive_headers(path) if is_archive else [_npy_header(path, n_file_bytes)]
 
 
-def read_array(header: ArrayHeader, watcher: Watcher, *, n_extra_bytes: int = 0) -> NDArray:
-    """Read the array of a header; DataError when it is an object array, cut short, or too large for the memory.
+def read_array(header: ArrayHeader, watcher: Watcher) -> NDArray:
+    """Read the array of a header, or map it where it is a large .npy file.
 
-    n_extra_bytes: what the caller will need beside it.
+    DataError when it is an object array, cut short, or a member of an archive that is too large for the memory.
     """
     if header.dtype.hasobject:
         raise bad_file(
             header.where, "an array of Python objects (a pickle, which could run code)",
             "numbers", "save it with a dtype such as uint8",
         )  # fmt: skip
-    check_fits(header.where, header.n_bytes + n_extra_bytes)
+    if header.name is None and is_worth_mapping(header.n_bytes):
+        size = (math.prod(header.shape),)
+        flat = map_values(header.path, shape=size, dtype=header.dtype, offset=header.n_header_bytes)
+    else:
+        flat = _read_flat(header, watcher)
+    return flat.reshape(header.shape[::-1]).T if header.is_fortran else flat.reshape(header.shape)
+
+
+def _read_flat(header: ArrayHeader, watcher: Watcher) -> NDArray:
+    check_fits(header.where, header.n_bytes)
     buffer = np.empty(header.n_bytes, np.uint8)
     with _opened(header) as stream:
         stream.read(header.n_header_bytes)
         read_into(stream, buffer, header.where, watcher)
-    flat = buffer.view(header.dtype)
-    return flat.reshape(header.shape[::-1]).T if header.is_fortran else flat.reshape(header.shape)
+    return buffer.view(header.dtype)
 
 
 @contextmanager

@@ -67,8 +67,7 @@ def _read_images(
     layout = layout_of(header.shape, header.where)
     axes = {"N x H x W": (1, 2), "N x H x W x C": (1, 2), "N x C x H x W": (2, 3)}[layout]
     check_side(header.where, header.shape[axes[0]], header.shape[axes[1]], side)
-    array = read_array(header, watcher, n_extra_bytes=math.prod(header.shape))
-    images, max_value, values = to_bytes(to_planes(array, layout), header.where)
+    images, max_value, values = to_bytes(to_planes(read_array(header, watcher), layout), header.where, watcher)
     shape = " x ".join(map(str, header.shape))
     return images, max_value, (f"{shape} was read as {layout}", values)
 

@@ -13,7 +13,7 @@ from vae_explorer.config import DataConfig
 from vae_explorer.data.conform import conform
 from vae_explorer.data.digits import read_digits
 from vae_explorer.data.downloads import fetch, folder_of, is_present
-from vae_explorer.data.image_data import ImageData
+from vae_explorer.data.image_data import ImageData, content_digest
 from vae_explorer.data.known_sets import KNOWN_SETS, datasets_dir
 from vae_explorer.data.path_source import list_pictures, read_path
 from vae_explorer.data.raw_images import IsCancelled, Progress, RawImages, Watcher
@@ -73,6 +73,9 @@ def open_data(
         images=raw.images, max_value=raw.max_value, provenance=provenance,
         splits=make_splits(len(raw.images), config, n_own_train=raw.n_own_train),
         labels=raw.labels, class_names=raw.class_names, factors=raw.factors, factor_names=raw.factor_names,
+        digest=content_digest(
+            raw.images, raw.max_value, raw.labels, on_share=lambda share: watcher.report(share, "Checking images")
+        ),
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +13,15 @@ from numpy.typing import NDArray
 
 from vae_explorer.data.idx import IdxHeader, read_header, read_values
 from vae_explorer.data.image_data import Provenance
+from vae_explorer.data.image_store import is_worth_mapping, map_values, new_images
 from vae_explorer.data.known_sets import KnownSet, set_of_digest
-from vae_explorer.data.memory import check_fits
 from vae_explorer.data.raw_images import RawImages, Watcher
 from vae_explorer.data.reading import bad_file, reading
 from vae_explorer.data.sizes import check_side
 
 _NAME = re.compile(r"(?P<stem>.*)(?P<kind>images|labels)(?P<tail>[-._]idx\d[-._]ubyte)(?P<gz>\.gz)?", re.IGNORECASE)
+LARGEST_KNOWN_BYTES = 1 << 26
+"""Files of published sets are smaller; larger ones need not be read through to be told apart from them."""
 FOLDER_ADVICE = "keep one set in a folder, or name one of its image files"
 
 
@@ -89,15 +92,8 @@ def _read_pairs(files: list[Path], *, title: str, path: Path, side: int | None, 
             raise bad_file(
                 pair.images.path, f"images of {found}", f"{expected} as in {first.path.name}", "use files of one set"
             )
-    n_images = sum(pair.n_images for pair in pairs)
-    height, width = first.shape[1:]
-    check_fits(path, n_images * height * width)
-    images = np.empty((n_images, 1, height, width), np.uint8)
-    start = 0
-    for pair in pairs:
-        read_values(pair.images, images[start : start + pair.n_images], watcher)
-        start += pair.n_images
-    known = set_of_digest(_file_digest(first.path))
+    images = _images(pairs, path, watcher)
+    known = _known_set(first.path)
     labels, understood = _labels(pairs, watcher)
     return RawImages(
         images=images, max_value=255, labels=labels, class_names=_class_names(known, labels),
@@ -106,6 +102,20 @@ def _read_pairs(files: list[Path], *, title: str, path: Path, side: int | None, 
             source="idx", title=known.title if known else title, path=str(path.absolute()), understood=understood
         ),
     )  # fmt: skip
+
+
+def _images(pairs: list[IdxPair], path: Path, watcher: Watcher) -> NDArray[np.uint8]:
+    """Return uint8 (N, 1, H, W): a large plain file is mapped, all else is read into one array."""
+    first = pairs[0].images
+    shape = (sum(pair.n_images for pair in pairs), 1, *first.shape[1:])
+    if len(pairs) == 1 and not first.is_packed and is_worth_mapping(math.prod(shape)):
+        return map_values(first.path, shape=shape, dtype=np.dtype(np.uint8), offset=first.n_header_bytes)
+    images = new_images(shape, path)
+    start = 0
+    for pair in pairs:
+        read_values(pair.images, images[start : start + pair.n_images], watcher)
+        start += pair.n_images
+    return images
 
 
 def _pair(images_path: Path) -> IdxPair:
@@ -173,6 +183,8 @@ def _partner(path: Path, kind: str) -> Path | None:
     return None
 
 
-def _file_digest(path: Path) -> str:
+def _known_set(path: Path) -> KnownSet | None:
     with reading(path, "a readable file"), path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        if path.stat().st_size > LARGEST_KNOWN_BYTES:
+            return None
+        return set_of_digest(hashlib.file_digest(file, "sha256").hexdigest())

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from vae_explorer.data.image_store import check_whole, mapping_of, parts_of, rest
 
 SplitName = Literal["train", "validation", "test", "all"]
 
@@ -43,7 +46,8 @@ class Splits:
 class ImageData:
     """Images with what is known of them; immutable, its arrays are read-only.
 
-    images: uint8 (N, C, H, W), values 0 to max_value; x = images / max_value lies in [0, 1].
+    images: uint8 (N, C, H, W), values 0 to max_value; x = images / max_value lies in [0, 1]. What is larger than memory
+    lies in a mapped file: whoever goes through all images does it in parts.
     max_value: 1 to 255 (16 for digits).
     splits: train, validation and test indices.
     labels: int64 (N,), -1 where unknown, or None; class_names: a name for each label from 0.
@@ -92,15 +96,52 @@ class ImageData:
         indices: NDArray[np.int64] = getattr(self.splits, split)
         return indices
 
+    @property
+    def is_mapped(self) -> bool:
+        """Whether the images lie in a file."""
+        return mapping_of(self.images) is not None
+
+    def check_whole(self) -> None:
+        """Raise DataError when the file that the images lie in was cut short; to be asked before they are used."""
+        check_whole(self.images, self.provenance.path or self.provenance.title)
+
+    def rows(self, indices: NDArray[np.int64]) -> ImageRows:
+        """Return the images of `indices` (n,) without copying them."""
+        return ImageRows(self.images, indices)
+
     def with_splits(self, splits: Splits) -> ImageData:
         """Return the same images under other splits; the digest, which is of the content, stays."""
         return replace(self, splits=splits)
 
 
-def content_digest(images: NDArray[np.uint8], max_value: int, labels: NDArray[np.int64] | None) -> str:
-    """Return the hex SHA-256 of shape, max_value, images and labels."""
+@dataclass(frozen=True)
+class ImageRows:
+    """Some of the images of a data set, which are copied when they are taken."""
+
+    images: NDArray[np.uint8]
+    indices: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, places: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Return the images (k, C, H, W) at `places` (k,) of `indices`."""
+        return self.images[self.indices[places]]
+
+
+def content_digest(
+    images: NDArray[np.uint8],
+    max_value: int,
+    labels: NDArray[np.int64] | None,
+    *,
+    on_share: Callable[[float], None] = lambda share: None,
+) -> str:
+    """Return the hex SHA-256 of shape, max_value, images and labels; on_share: told what part is done, 0 to 1."""
     digest = hashlib.sha256(f"{images.shape} {max_value} {labels is not None}".encode())
-    digest.update(np.ascontiguousarray(images).data)
+    for part in parts_of(images):
+        on_share(part.start / len(images))
+        digest.update(np.ascontiguousarray(images[part]).data)
+    rest(images)
     if labels is not None:
         digest.update(np.ascontiguousarray(labels, dtype="<i8").data)
     return digest.hexdigest()

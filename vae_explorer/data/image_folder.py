@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from vae_explorer.config import DataConfig
 from vae_explorer.data.folder_listing import EXPECTED, FolderListing, list_folder
 from vae_explorer.data.image_data import Provenance
-from vae_explorer.data.memory import check_fits
+from vae_explorer.data.image_store import new_images, parts_of
 from vae_explorer.data.picture_files import PictureInfo, inspect_picture, read_picture
 from vae_explorer.data.raw_images import RawImages, Watcher
 from vae_explorer.data.reading import bad_file
@@ -25,7 +25,7 @@ def read_folder(
     """Read the pictures of a folder at the configured side, fit and colour.
 
     listing: reads these of the folder's files only. Raises DataError when no file can be read, when the pictures
-    differ in size or are above 512 pixels a side and `data.side` is not set, or when they would not fit into memory.
+    differ in size or are above 512 pixels a side and `data.side` is not set, or when there is no room for them.
     """
     listing = listing or list_folder(folder)
     skipped = list(listing.skipped)
@@ -37,8 +37,7 @@ def read_folder(
         (config.side, config.side) if config.side else (infos[0].height, infos[0].width) if infos else (0, 0)
     )
     shape = (len(infos), 3 if is_colour else 1, height, width)
-    check_fits(folder, int(np.prod(shape, dtype=object)))
-    images = np.empty(shape, np.uint8)
+    images = new_images(shape, folder)
     read: list[PictureInfo] = []
     for index, info in enumerate(infos):
         watcher.report(0.2 + 0.8 * index / len(infos), f"Reading {info.path.name}")
@@ -54,7 +53,7 @@ def read_folder(
     labels, class_names = _labels(folder, read)
     notes = _understood(read, class_names, skipped, is_colour, config)
     if config.colour == "auto" and is_colour and _is_all_grey(images):
-        images = np.ascontiguousarray(images[:, :1])
+        images = _first_channel(images, folder)
         notes.append("saved in colour but grey throughout: read as grey")
     return RawImages(
         images=images, max_value=255, labels=labels, class_names=class_names,
@@ -104,6 +103,13 @@ def _labels(folder: Path, read: list[PictureInfo]) -> tuple[NDArray[np.int64] | 
 def _is_all_grey(images: NDArray[np.uint8]) -> bool:
     """Whether red, green and blue are the same everywhere; ends at the first image that has a colour."""
     return all(bool((image == image[:1]).all()) for image in images)
+
+
+def _first_channel(images: NDArray[np.uint8], folder: Path) -> NDArray[np.uint8]:
+    first = new_images((len(images), 1, *images.shape[2:]), folder)
+    for part in parts_of(images):
+        first[part] = images[part, :1]
+    return first
 
 
 def _natural(name: str) -> tuple[int, int, str]:

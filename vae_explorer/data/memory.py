@@ -32,12 +32,13 @@ def check_fits(where: str | Path, n_bytes: int) -> None:
     free = free_memory_bytes()
     if n_bytes > free // 2:
         raise DataError(
-            f"{where}: {_size(n_bytes)} once unpacked; expected at most half of the free memory ({_size(free // 2)}); "
-            "give fewer or smaller images, or free some memory."
+            f"{where}: {size_text(n_bytes)} once unpacked; expected at most half of the free memory "
+            f"({size_text(free // 2)}); give fewer or smaller images, or free some memory."
         )
 
 
-def _size(n_bytes: int) -> str:
+def size_text(n_bytes: int) -> str:
+    """Return a number of bytes for people, such as 3.0 GiB."""
     return f"{n_bytes / 2**30:,.1f} GiB" if n_bytes >= 2**30 else f"{n_bytes / 2**20:,.1f} MiB"
 
 

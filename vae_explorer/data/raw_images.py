@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vae_explorer.data.image_data import Provenance
 from vae_explorer.errors import CancelledError
+
+if TYPE_CHECKING:
+    from vae_explorer.data.image_data import Provenance
 
 Progress = Callable[[float, str], None]
 """Called with the share that is done, 0 to 1, and what is being done, in words."""

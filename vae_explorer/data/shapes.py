@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vae_explorer.data.image_data import Provenance
-from vae_explorer.data.memory import check_fits
+from vae_explorer.data.image_store import new_images
 from vae_explorer.data.raw_images import RawImages, Watcher
 
 SIDE = 32
@@ -35,9 +35,8 @@ def draw_shapes(n_images: int, *, seed: int, has_hue: bool, watcher: Watcher) ->
     rotation in radians, hue as a share of the colour circle. labels: the shape.
     """
     n_channels = 3 if has_hue else 1
-    check_fits("shapes (data.count)", n_images * (n_channels + 1) * SIDE * SIDE)
+    images = new_images((n_images, n_channels, SIDE, SIDE), "shapes (data.count)")
     factors = draw_factors(n_images, seed=seed, has_hue=has_hue)
-    images = np.empty((n_images, n_channels, SIDE, SIDE), np.uint8)
     for start in range(0, n_images, _SLICE):
         watcher.report(start / n_images, "Drawing shapes")
         images[start : start + _SLICE] = render(factors[start : start + _SLICE])

@@ -226,7 +226,9 @@ class RunControl:
     # ---- inside ---------------------------------------------------------------------------------------------------
 
     def _begin(self, part: Part | None = None) -> None:
-        """Be running; the folder is made, forked or locked first. RunError, UsageError: then nothing has changed."""
+        """Be running; the folder is made, forked or locked first. RunError, UsageError, DataError (the images' file was
+        cut): then nothing has changed."""
+        self.data.check_whole()
         made_new = self.keeper.prepare()
         if made_new and self._source is not None:
             self._outbox.put(Notice(f"{self._source.name} is read-only; training goes on in {self.keeper.path}."))

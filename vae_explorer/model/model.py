@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from vae_explorer.config import ModelConfig, RunConfig
+from vae_explorer.data.image_data import ImageRows
 from vae_explorer.data.memory import free_memory_bytes
 from vae_explorer.errors import ConfigError
 from vae_explorer.model.heads import build_head, decoder_channels, learnt_log_scale, log_scale_floor
@@ -117,7 +118,7 @@ def build_model(
     max_value: int,
     *,
     n_classes: int = 0,
-    examples: NDArray[np.uint8] | None = None,
+    examples: NDArray[np.uint8] | ImageRows | None = None,
     bytes_per_parameter: int = LOOKING_BYTES,
 ) -> Model:
     """Return a fresh model on the CPU, its weights a function of train.seed (and of `examples`) alone.
@@ -147,7 +148,7 @@ def build_model(
 
 
 def _initialise_prior(
-    model: Model, generator: torch.Generator, examples: NDArray[np.uint8] | None, *, max_value: int
+    model: Model, generator: torch.Generator, examples: NDArray[np.uint8] | ImageRows | None, *, max_value: int
 ) -> None:
     prior = getattr(model, "learnt_prior", None)
     if isinstance(prior, MixturePrior):

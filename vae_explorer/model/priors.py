@@ -13,6 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from vae_explorer.data.image_data import ImageRows
+
 HALF_LOG_2_PI = 0.5 * math.log(2 * math.pi)
 
 _MOST_NUMBERS = 1 << 24
@@ -110,7 +112,9 @@ class VampPrior(nn.Module):
         self.logits = nn.Parameter(torch.empty(components, *shape))
 
     @torch.no_grad()
-    def initialise(self, generator: torch.Generator, examples: NDArray[np.uint8] | None, *, max_value: int) -> None:
+    def initialise(
+        self, generator: torch.Generator, examples: NDArray[np.uint8] | ImageRows | None, *, max_value: int
+    ) -> None:
         """Start from different examples (n, C, H, W) with values 0 to max_value; where they are too few, from noise."""
         self.logits.normal_(generator=generator)
         if examples is not None:

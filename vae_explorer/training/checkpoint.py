@@ -23,7 +23,7 @@ def model_for(config: RunConfig, data: ImageData, *, bytes_per_parameter: int = 
         check_labels(data)
     examples = None
     if config.model.prior == "vampprior":
-        examples = data.images[data.indices("all" if config.data.train_on == "all" else "train")]
+        examples = data.rows(data.indices("all" if config.data.train_on == "all" else "train"))
     return build_model(
         config, data.shape, data.max_value, n_classes=count_classes(data), examples=examples,
         bytes_per_parameter=bytes_per_parameter,

@@ -161,12 +161,6 @@ def test_gzip_bomb_is_not_unpacked(tmp_path: Path) -> None:
     assert peak < 20_000_000
 
 
-def test_more_than_half_of_the_free_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vae_explorer.data.memory.free_memory_bytes", lambda: 700)
-    with pytest.raises(DataError, match="once unpacked; expected at most half of the free memory"):
-        read(idx_folder(tmp_path))
-
-
 def test_unreadable_folder_content(tmp_path: Path) -> None:
     (tmp_path / LABELS).write_bytes(idx_bytes(np.zeros(3, np.uint8)))
     with pytest.raises(DataError, match="labels alone; expected an IDX file of images beside"):

@@ -184,13 +184,6 @@ def test_floats_in_a_tiff_are_skipped_with_a_reason(tmp_path: Path) -> None:
     assert "32-bit floats" in read(tmp_path).provenance.skipped[0]
 
 
-def test_more_than_half_of_the_free_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    picture_folder(tmp_path, tuple(f"{index}.png" for index in range(9)))
-    monkeypatch.setattr("vae_explorer.data.memory.free_memory_bytes", lambda: 1000)
-    with pytest.raises(DataError, match="expected at most half of the free memory"):
-        read(tmp_path)
-
-
 def test_cancelling_and_progress(tmp_path: Path) -> None:
     from vae_explorer.config import DataConfig
     from vae_explorer.data.catalog import open_data

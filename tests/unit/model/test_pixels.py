@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from vae_explorer.errors import DataError
 from vae_explorer.model.noise import derived_seed, posterior_noise
 from vae_explorer.model.pixels import Pixels
 
@@ -93,3 +94,44 @@ def test_seeds_depend_on_every_part_and_on_their_order():
 def test_posterior_noise_of_an_image_does_not_depend_on_its_company():
     together = posterior_noise([4, 9, 2], samples=5, latent_dim=3, seed=1)
     assert torch.equal(together[:, 1:2], posterior_noise([9], samples=5, latent_dim=3, seed=1))
+
+
+def test_the_cpu_takes_the_images_of_the_data_set_and_no_copy(digits_data, tiny_config):
+    source = pixels(digits_data, tiny_config)
+    assert source.images.data_ptr() == digits_data.images.ctypes.data
+    assert not digits_data.images.flags.writeable
+
+
+@pytest.mark.parametrize("binarize", ["none", "threshold", "static", "dynamic"])
+def test_images_in_a_mapped_file_give_what_those_in_memory_give(digits_data, tiny_config, binarize, tmp_path):
+    np.save(tmp_path / "a.npy", digits_data.images.transpose(0, 2, 3, 1).repeat(3, axis=3))
+    found = np.load(tmp_path / "a.npy", mmap_mode="r")
+    mapped = replace(digits_data, images=np.asarray(found).transpose(0, 3, 1, 2), labels=None)
+    copied = replace(mapped, images=np.ascontiguousarray(mapped.images))
+    assert mapped.is_mapped
+    assert mapped.digest == copied.digest
+    np.testing.assert_array_equal(*(take(pixels(data, tiny_config, binarize)) for data in (mapped, copied)))
+
+
+def test_images_that_do_not_fit_on_the_device_are_gathered_on_the_host(digits_data, tiny_config, monkeypatch):
+    resident = pixels(digits_data, tiny_config)
+    monkeypatch.setattr("vae_explorer.model.pixels._fits", lambda images, device: False)
+    source = pixels(digits_data, tiny_config)
+    assert resident.is_resident
+    assert not source.is_resident
+    rows = torch.tensor([5, 3, 1700, 3])
+    taken = source.take(rows, torch.Generator())
+    assert torch.equal(taken, resident.take(rows, torch.Generator()))
+    source.take(rows[:2] + 1, torch.Generator())
+    assert torch.equal(taken, resident.take(rows, torch.Generator()))
+    np.testing.assert_array_equal(take(source), take(resident))
+    assert torch.equal(source.take_seeded(np.array([7, 9]), 0), resident.take_seeded(np.array([7, 9]), 0))
+
+
+def test_a_file_that_was_cut_is_told_before_it_is_read(digits_data, tiny_config, tmp_path):
+    np.save(tmp_path / "a.npy", digits_data.images)
+    mapped = replace(digits_data, images=np.asarray(np.load(tmp_path / "a.npy", mmap_mode="r")))
+    with open(tmp_path / "a.npy", "rb+") as file:
+        file.truncate(200)
+    with pytest.raises(DataError, match="was cut to 200 bytes while it was open"):
+        pixels(mapped, tiny_config)

@@ -53,7 +53,7 @@ def _known() -> list[tuple[str, str, str, str]]:
         ("gap", _tr("Gap"), nats, _tr("log p(x) − ELBO = KL[q(z|x) ‖ p(z|x)].")),
         ("gap_estimate", _tr("Gap, estimate"), nats, _tr("Sampled log p(x) − ELBO; too small.")),
         ("amortisation_gap", _tr("Amortisation gap"), nats, _tr("What a better q of its own would win an image.")),
-        ("family_gap", _tr("Family gap"), nats, _tr("What is left with it, of the same images: no Gaussian wins that.")),
+        ("family_gap", _tr("Family gap"), nats, _tr("What is left of the same images' gap with it.")),
         ("bits_per_dim", _tr("Bits per dimension"), _tr("bits"), _tr("−ELBO / (D ln 2) for pixel values.")),
         ("active_units", _tr("Active units"), "", _tr("Dimensions whose mean varies over images by more than 0.01.")),
         ("mutual_information", _tr("Mutual information"), nats, _tr("KL − KL[aggregate posterior ‖ prior].")),

@@ -14,7 +14,8 @@ from PySide6.QtWidgets import QWidget
 from vae_explorer.gui.theme import Theme, current_theme
 from vae_explorer.gui.widgets.cloud import PointColours
 from vae_explorer.gui.widgets.labelled_layer import LabelledLayer
-from vae_explorer.gui.widgets.map_layers import END_RADIUS_PX, CloudLayer, MapLayer, Overlay, OverlayLayer, PlaneLayer
+from vae_explorer.gui.widgets.map_layers import END_RADIUS_PX, CloudLayer, MapLayer, Overlay, OverlayLayer
+from vae_explorer.gui.widgets.plane_layer import PlaneLayer
 from vae_explorer.gui.widgets.plot_style import apply_plot_theme, prepare_plot, set_axis_label
 from vae_explorer.gui.widgets.posterior_layer import EnergyLayer, PosteriorLayer
 from vae_explorer.gui.widgets.view_frame import ViewFrame

@@ -53,6 +53,7 @@ def open_fake_run(fake_controller: FakeController) -> Callable[..., FakeControll
 def engine_window(qtbot: QtBot) -> Iterator[Explorer]:
     """The real window with the real engine, empty; open something in it. It is closed and its threads end after."""
     explorer = Explorer()
+    explorer.window.docks.build_rest()
     explorer.window.show()
     yield explorer
     close_window(qtbot, explorer)

@@ -148,6 +148,7 @@ def test_a_run_that_was_closed_opens_again(qtbot: QtBot, engine_window: Explorer
     close_window(qtbot, engine_window)
 
     second = Explorer()
+    second.window.docks.build_rest()  # panels that come later are told once more what was opened
     opened: list[object] = []
     second.controller.run_opened.connect(opened.append)
     second.open(run=path)

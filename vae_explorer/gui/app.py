@@ -16,7 +16,7 @@ from PySide6.QtWidgets import QApplication
 
 from vae_explorer import __version__
 from vae_explorer.engine.mailbox import Mailbox
-from vae_explorer.engine.messages import ShutDown
+from vae_explorer.engine.messages import Event, ShutDown
 from vae_explorer.errors import VaeExplorerError
 from vae_explorer.gui.controller import ModelController
 from vae_explorer.gui.data_loader import DataLoader, read_run
@@ -46,7 +46,7 @@ class Explorer(QObject):
         super().__init__(parent)
         self.mailbox = Mailbox()
         self.controller = ModelController(self.mailbox.put, new_run_path, self)
-        self.pump = EventPump(self.controller.handle, self)
+        self.pump = EventPump(self._on_event, self)
         self.loader = DataLoader(self)
         self.engine = EngineThread(self._build_loop, self.pump.outbox, self)
         self.window = MainWindow(self.controller, self.loader, open_settings())
@@ -54,6 +54,7 @@ class Explorer(QObject):
         self.is_closed = False
         # Queued, so that torch begins to load when the whole first picture of the window is there.
         self.window.painted.connect(self.start_engine, Qt.ConnectionType.QueuedConnection)
+        self.window.painted.connect(self.window.docks.build_soon, Qt.ConnectionType.QueuedConnection)
         self.window.close_requested.connect(self._on_close_requested)
         self.engine.finished.connect(self._close_when_over)
         self.loader.idle.connect(self._close_when_over)
@@ -73,6 +74,11 @@ class Explorer(QObject):
         """Start the engine's thread, which imports torch."""
         if not self._is_over and not self.engine.isRunning():
             self.engine.start()
+
+    def _on_event(self, event: Event) -> None:
+        """Give an event of the engine to the controller, once every panel is there to hear of it."""
+        self.window.docks.build_rest()
+        self.controller.handle(event)
 
     def _open_demo(self) -> None:
         """Show the demo run from what it stores; read here and now, it is small and the first thing to be seen."""

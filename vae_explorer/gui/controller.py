@@ -230,6 +230,18 @@ class ModelController(QObject):
         self._stored = event
         self._open(event, data)
 
+    def retell(self) -> None:
+        """Say again what is known of the open run, for panels that were built after it was said."""
+        if self.data is not None:
+            self.data_changed.emit(self.data)
+        if self.opened is not None:
+            self.run_opened.emit(self.opened)
+            self.selection_changed.emit(self.selection)
+        if self.status is not None:
+            self.status_changed.emit(self.status)
+        if self.codes is not None:
+            self.codes_changed.emit(self.codes)
+
     @property
     def data_config(self) -> DataConfig | None:
         """Where the newest images came from: those of the run that is about to open, else of the open one."""

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from importlib import import_module
 from itertools import pairwise
+from typing import Any
 
-from PySide6.QtCore import QObject, Qt
+from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 from vae_explorer.gui.controller import ModelController
-from vae_explorer.gui.panels.beside import BesidePanel
-from vae_explorer.gui.panels.bound import BoundPanel
-from vae_explorer.gui.panels.collapse import CollapsePanel
 from vae_explorer.gui.panels.curves import CurvesPanel
-from vae_explorer.gui.panels.em_theatre import EmTheatrePanel
-from vae_explorer.gui.panels.formula import FormulaPanel
-from vae_explorer.gui.panels.gallery import GalleryPanel
 from vae_explorer.gui.panels.here import HerePanel
 from vae_explorer.gui.panels.interpolation import InterpolationPanel
 from vae_explorer.gui.panels.latent_map import LatentMapPanel
 from vae_explorer.gui.panels.run import RunPanel
-from vae_explorer.gui.panels.sliders import SlidersPanel
 
 Area = Qt.DockWidgetArea
 
@@ -31,72 +25,115 @@ FOOT_SHARE = 0.31
 CURVES_SHARE = 0.45
 FOOT_TABS = ("interpolation", "sliders", "gallery", "bound", "collapse", "em", "beside", "formula")
 """The docks that share one place at the foot, in the order of their tabs."""
+LATE = {
+    "sliders": ("sliders", "SlidersPanel"), "gallery": ("gallery", "GalleryPanel"), "bound": ("bound", "BoundPanel"),
+    "collapse": ("collapse", "CollapsePanel"), "em": ("em_theatre", "EmTheatrePanel"),
+    "beside": ("beside", "BesidePanel"), "formula": ("formula", "FormulaPanel"),
+}  # fmt: skip
+"""Docks whose panels, under tabs that are not raised, are built after the first picture of the window: modules and
+classes. To import and build them takes as long as everything that is seen at first."""
 
 
-@dataclass(frozen=True)
 class Panels:
-    """Every panel of the window."""
+    """Every panel of the window by the name of its dock, and `map`; one of LATE is built when it is first asked for.
 
-    run: RunPanel
-    map: LatentMapPanel
-    here: HerePanel
-    curves: CurvesPanel
-    interpolation: InterpolationPanel
-    sliders: SlidersPanel
-    gallery: GalleryPanel
-    bound: BoundPanel
-    collapse: CollapsePanel
-    em: EmTheatrePanel
-    formula: FormulaPanel
-    beside: BesidePanel
+    run, map, here, curves, interpolation: there from the beginning.
+    """
+
+    def __init__(self, docks: Docks, controller: ModelController) -> None:
+        self._docks = docks
+        # Here comes first: what is connected first is called first, so the picture under the hand is asked for before
+        # any other panel follows the selection.
+        self.here = HerePanel(controller)
+        self.run = RunPanel(controller)
+        self.map = LatentMapPanel(controller)
+        self.curves = CurvesPanel(controller)
+        self.interpolation = InterpolationPanel(controller)
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in LATE:
+            raise AttributeError(f"there is no panel {name}")
+        dock = self._docks.by_name[name]
+        if dock.widget() is None:
+            self._docks.build_rest()
+        return dock.widget()
 
 
 class Docks(QObject):
     """Makes the panels and puts all but the map, which is the window's centre, into docks.
 
-    by_name: run, here, curves, and those of FOOT_TABS."""
+    by_name: run, here, curves, and those of FOOT_TABS. built(str): the panel of a late dock is there.
+    """
+
+    built = Signal(str)
 
     def __init__(self, controller: ModelController, window: QMainWindow) -> None:
         super().__init__(window)
-        self._window = window
+        self._controller, self._window = controller, window
         window.setDockNestingEnabled(True)
         for corner in (Qt.Corner.BottomLeftCorner, Qt.Corner.BottomRightCorner):
             window.setCorner(corner, Area.BottomDockWidgetArea)
-        # Here comes first: what is connected first is called first, so the picture under the hand is asked for before
-        # any other panel follows the selection.
-        self.panels = Panels(
-            here=HerePanel(controller), run=RunPanel(controller), map=LatentMapPanel(controller),
-            curves=CurvesPanel(controller), interpolation=InterpolationPanel(controller),
-            sliders=SlidersPanel(controller), gallery=GalleryPanel(controller),
-            bound=BoundPanel(controller), collapse=CollapsePanel(controller),
-            em=EmTheatrePanel(controller), formula=FormulaPanel(controller),
-            beside=BesidePanel(controller),
-        )  # fmt: skip
+        self.panels = Panels(self, controller)
+        self._waiting = list(LATE)
         self.by_name = {
-            "run": self._dock("run", self.tr("Run"), self.panels.run),
-            "here": self._dock("here", self.tr("Here"), self.panels.here),
-            "curves": self._dock("curves", self.tr("Curves"), self.panels.curves),
-            "interpolation": self._dock("interpolation", self.tr("Interpolation"), self.panels.interpolation),
-            "sliders": self._dock("sliders", self.tr("Sliders"), self.panels.sliders),
-            "gallery": self._dock("gallery", self.tr("Gallery"), self.panels.gallery),
-            "bound": self._dock("bound", self.tr("Bound"), self.panels.bound),
-            "collapse": self._dock("collapse", self.tr("Collapse"), self.panels.collapse),
-            "em": self._dock("em", self.tr("EM"), self.panels.em),
-            "beside": self._dock("beside", self.tr("Beside"), self.panels.beside),
-            "formula": self._dock("formula", self.tr("Formula"), self.panels.formula),
+            "run": self._dock("run", self.tr("Run")),
+            "here": self._dock("here", self.tr("Here")),
+            "curves": self._dock("curves", self.tr("Curves")),
+            "interpolation": self._dock("interpolation", self.tr("Interpolation")),
+            "sliders": self._dock("sliders", self.tr("Sliders")),
+            "gallery": self._dock("gallery", self.tr("Gallery")),
+            "bound": self._dock("bound", self.tr("Bound")),
+            "collapse": self._dock("collapse", self.tr("Collapse")),
+            "em": self._dock("em", self.tr("EM")),
+            "beside": self._dock("beside", self.tr("Beside")),
+            "formula": self._dock("formula", self.tr("Formula")),
         }
+        for name in ("run", "here", "curves", "interpolation"):
+            self._fill(name, getattr(self.panels, name))
 
-    def _dock(self, name: str, title: str, panel: QWidget) -> QDockWidget:
+    def _dock(self, name: str, title: str) -> QDockWidget:
         dock = QDockWidget(title, self._window)
         dock.setObjectName(f"dock_{name}")
-        dock.setWidget(panel)
         dock.setAllowedAreas(Area.AllDockWidgetAreas)
+        if name in LATE:
+            dock.visibilityChanged.connect(self._on_late_dock_seen)
+        return dock
+
+    def _fill(self, name: str, panel: QWidget) -> None:
+        dock = self.by_name[name]
         # Qt only moves a tab that is not raised out of sight; hidden, its panel knows that nobody looks, and is still.
         policy = panel.sizePolicy()
         policy.setRetainSizeWhenHidden(True)
         panel.setSizePolicy(policy)
+        panel.setVisible(dock.isVisible() and not dock.visibleRegion().isEmpty())
+        dock.setWidget(panel)
         dock.visibilityChanged.connect(panel.setVisible)
-        return dock
+
+    # ---- late panels ------------------------------------------------------------------------------------------------
+
+    def build_soon(self) -> None:
+        """Build the late panels one after the other, each in a turn of the event loop of its own."""
+        if self._waiting:
+            self._build_next()
+            QTimer.singleShot(0, self, self.build_soon)
+
+    def build_rest(self) -> None:
+        """Build the late panels that are not there yet, now."""
+        while self._waiting:
+            self._build_next()
+
+    def _build_next(self) -> None:
+        name = self._waiting.pop(0)
+        module, kind = LATE[name]
+        self._fill(name, getattr(import_module(f"vae_explorer.gui.panels.{module}"), kind)(self._controller))
+        self.built.emit(name)
+        if not self._waiting:
+            self._controller.retell()
+
+    @Slot(bool)
+    def _on_late_dock_seen(self, is_seen: bool) -> None:
+        if is_seen:
+            self.build_rest()
 
     def arrange(self) -> None:
         """Put every dock to its first place and size."""

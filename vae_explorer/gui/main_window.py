@@ -117,7 +117,12 @@ class MainWindow(QMainWindow):
         panels.run.open_run_requested.connect(files.choose_run)
         panels.run.reveal_requested.connect(files.reveal)
         panels.run.recent_run_requested.connect(files.open_run)
-        panels.gallery.export_requested.connect(files.export)
+        self.docks.built.connect(self._on_panel_built)
+
+    @Slot(str)
+    def _on_panel_built(self, name: str) -> None:
+        if name == "gallery":
+            self.docks.panels.gallery.export_requested.connect(self.files.export)
 
     # ---- actions ----------------------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Callable, Sequence
 
 from vae_explorer import __version__
+from vae_explorer.arguments import SentenceParser, axes, checkpoint, end, one_of, whole_number
 from vae_explorer.errors import CancelledError, VaeExplorerError
 
 EXIT_CODES = (
@@ -60,7 +61,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     words = list(argv)
     if not words or words[0] not in {*COMMANDS, "-h", "--help", "--version"}:
         words.insert(0, "gui")
-    return build_parser().parse_args(_with_ends_joined(words))
+    args, unknown = build_parser().parse_known_args(_with_ends_joined(words))
+    args.refuse_unknown(unknown)
+    return args
 
 
 def _with_ends_joined(words: Sequence[str]) -> list[str]:
@@ -74,7 +77,7 @@ def _with_ends_joined(words: Sequence[str]) -> list[str]:
     return joined
 
 
-class _CommandParser(argparse.ArgumentParser):
+class _CommandParser(SentenceParser):
     """A command's parser; the settings that `--set` takes are listed only when the help of `train` is asked for."""
 
     def format_help(self) -> str:
@@ -103,6 +106,7 @@ def build_parser() -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )  # fmt: skip
         add_arguments(sub)
+        sub.set_defaults(refuse_unknown=sub.refuse_unknown)
         sub.add_argument("--debug", action="store_true", help="log in detail, and show the traceback of a failure")
     return parser
 
@@ -115,9 +119,10 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     add("--set", metavar="KEY=VALUE", action="append", default=[], dest="assignments",
         help="one setting, such as model.latent_dim=2: a TOML value, else bare text; may be repeated")  # fmt: skip
     length = parser.add_mutually_exclusive_group()
-    length.add_argument("--epochs", type=int, metavar="N", help="passes over the training images")
-    length.add_argument("--steps", type=int, metavar="N", help="updates in all, counted from the run's beginning")
-    add("--seed", type=int, metavar="S", help="seed of weights, batches and noise")
+    length.add_argument("--epochs", type=whole_number, metavar="N", help="passes over the training images")
+    length.add_argument("--steps", type=whole_number, metavar="N",
+        help="updates in all, counted from the run's beginning")  # fmt: skip
+    add("--seed", type=whole_number, metavar="S", help="seed of weights, batches and noise")
     add("--device", metavar="D", help="auto, cpu, cuda, cuda:N or mps")
     place = parser.add_mutually_exclusive_group(required=True)
     place.add_argument("--out", metavar="RUN", help="the folder of the new run, which must not exist")
@@ -128,13 +133,13 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     _add_run(parser)
     add = parser.add_argument
-    add("--split", choices=SPLITS, help="which images; default: the held-out ones, else train")
-    add("--samples", type=int, default=64, metavar="K",
+    add("--split", **one_of(SPLITS), help="which images; default: the held-out ones, else train")
+    add("--samples", type=whole_number, default=64, metavar="K",
         help="draws from q(z|x) an image, for the elbo and for log p(x) alike (default: 64)")  # fmt: skip
-    add("--exact", type=int, default=200, metavar="N",
+    add("--exact", type=whole_number, default=200, metavar="N",
         help="images whose log p(x) is also integrated exactly (1 or 2 latent dimensions), and up to 32 of which q is "
         "improved; 0 for none (default: 200)")  # fmt: skip
-    add("--seed", type=int, default=0, metavar="S", help="seed of the draws (default: 0)")
+    add("--seed", type=whole_number, default=0, metavar="S", help="seed of the draws (default: 0)")
     add("--device", metavar="D", help="auto, cpu, cuda, cuda:N or mps (default: the run's)")
     _add_json(parser)
 
@@ -142,23 +147,25 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
 def _add_export(parser: argparse.ArgumentParser) -> None:
     _add_run(parser)
     add = parser.add_argument
-    add("--what", choices=PICTURES, help="which picture or table")
+    add("--what", **one_of(PICTURES), help="which picture or table")
     add("--recipe", metavar="FILE.png|.json", help="begin with the recipe inside an exported picture or a JSON file")
-    add("--rows", type=int, metavar="R")
-    add("--cols", type=int, metavar="C")
-    add("--seed", type=int, metavar="S", help="seed of codes from the prior and of draws from p(x|z)")
-    add("--scale", type=int, metavar="K", help="screen pixels a pixel")
-    add("--gap", type=int, metavar="G", help="screen pixels between two images")
+    add("--rows", type=whole_number, metavar="R")
+    add("--cols", type=whole_number, metavar="C")
+    add("--seed", type=whole_number, metavar="S", help="seed of codes from the prior and of draws from p(x|z)")
+    add("--scale", type=whole_number, metavar="K", help="screen pixels a pixel")
+    add("--gap", type=whole_number, metavar="G", help="screen pixels between two images")
     add("--captions", action="store_true", default=None, help="write under the images what they are")
-    add("--split", choices=SPLITS, help="images of reconstructions and codes")
-    add("--image", type=int, metavar="I", help="the centre of a traversal, the first of the reconstructions, a style")
-    add("--label", type=int, metavar="Y", help="M2: the class of all tiles (default: drawn for samples, else the mean)")
-    add("--from", dest="start", type=_end, metavar="I", help="one end of an interpolation: an image, or a code 0.5,-1")
-    add("--to", dest="end", type=_end, metavar="I", help="the other end")
-    add("--path", choices=("linear", "spherical"), help="of an interpolation")
-    add("--axes", type=_axes, metavar="i,j", help="two latent dimensions, counted from 0")
+    add("--split", **one_of(SPLITS), help="images of reconstructions and codes")
+    add("--image", type=whole_number, metavar="I",
+        help="the centre of a traversal, the first of the reconstructions, a style")  # fmt: skip
+    add("--label", type=whole_number, metavar="Y",
+        help="M2: the class of all tiles (default: drawn for samples, else the mean)")  # fmt: skip
+    add("--from", dest="start", type=end, metavar="I", help="one end of an interpolation: an image, or a code 0.5,-1")
+    add("--to", dest="end", type=end, metavar="I", help="the other end")
+    add("--path", **one_of(("linear", "spherical")), help="of an interpolation")
+    add("--axes", type=axes, metavar="i,j", help="two latent dimensions, counted from 0")
     add("--draw", action="store_true", default=None, help="a draw from p(x|z) instead of its mean")
-    add("--source", choices=("prior", "aggregate"), help="of samples: the prior, or q of images at random")
+    add("--source", **one_of(("prior", "aggregate")), help="of samples: the prior, or q of images at random")
     add("--device", metavar="D", help="auto, cpu, cuda, cuda:N or mps (default: the run's)")
     add("--out", required=True, metavar="FILE", help=".png or .npz; codes: .csv or .npz; must not exist")
     _add_json(parser)
@@ -171,9 +178,9 @@ def _add_window(parser: argparse.ArgumentParser) -> None:
 
 def _add_bench(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--peer", choices=("pythae",), action="append", default=[], dest="peers",
+    add("--peer", **one_of(("pythae",)), action="append", default=[], dest="peers",
         help="another library that is installed here, measured at the same task")  # fmt: skip
-    add("--rounds", type=int, default=3, metavar="N", help="measurements of each, in turn (default: 3)")
+    add("--rounds", type=whole_number, default=3, metavar="N", help="measurements of each, in turn (default: 3)")
     add("--no-window", action="store_false", dest="has_window", help="leave the window out")
     add("--device", metavar="D", help="auto, cpu, cuda, cuda:N or mps")
     _add_json(parser)
@@ -183,42 +190,17 @@ def _add_tour(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", required=True, metavar="DIR", help="the folder of the pictures and the grid, which must not exist"
     )
-    parser.add_argument("--theme", choices=("light", "dark"), default="light", help="colours of the window")
+    parser.add_argument("--theme", **one_of(("light", "dark")), default="light", help="colours of the window")
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", help="the folder of a run")
-    parser.add_argument(
-        "--checkpoint", type=_checkpoint, metavar="last|best|STEP", help="which weights (default: last)"
-    )
+    parser.add_argument("--checkpoint", type=checkpoint, metavar="last|best|STEP", help="which weights (default: last)")
     parser.add_argument("--dataset", metavar="PATH", help="where the run's images lie now, if they have moved")
 
 
 def _add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", dest="is_json", help="write one JSON document to stdout")
-
-
-def _checkpoint(text: str) -> str | int:
-    if text in ("last", "best"):
-        return text
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is neither last, best nor a step")
-    return int(text)
-
-
-def _axes(text: str) -> tuple[int, int]:
-    parts = [part.strip() for part in text.split(",")]
-    if len(parts) != 2 or not all(part.isdecimal() for part in parts):
-        raise argparse.ArgumentTypeError(f"{text!r} is not two latent dimensions such as 0,1")
-    return int(parts[0]), int(parts[1])
-
-
-def _end(text: str) -> int | tuple[float, ...]:
-    """An image's index (a whole number) or a code (numbers with commas, or one number with a point)."""
-    try:
-        return int(text) if text.strip().isdecimal() else tuple(float(part) for part in text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is neither an image's number nor a code such as 0.5,-1") from None
 
 
 COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {

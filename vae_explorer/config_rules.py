@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from vae_explorer.config import RunConfig
+from vae_explorer.config import FIELDS, RunConfig
 from vae_explorer.errors import ConfigError
 
 LABELLED = ("m2", "m1m2")
@@ -62,6 +62,27 @@ def is_relevant(key: str, config: RunConfig) -> bool:
         "train.betas": train.optimizer != "adagrad",
     }
     return rules.get(key, True)
+
+
+def note_without_effect(keys: Iterable[str], config: RunConfig) -> str | None:
+    """Return one sentence on those of these settings that have no effect under the others; None where all have.
+
+    A setting comes with the nearest other one under which it would have an effect, where a single one does.
+    """
+    idle = [key for key in keys if not is_relevant(key, config)]
+    if not idle:
+        return None
+    named = ", ".join(f"{key} (it goes with {needed})" if (needed := _needed(key, config)) else key for key in idle)
+    return f"Without effect under the other settings: {named}."
+
+
+def _needed(key: str, config: RunConfig) -> str | None:
+    """'model.network=conv', the first choice of another setting that gives this one an effect."""
+    for other, spec in FIELDS.items():
+        for value in spec.choices:
+            if is_relevant(key, config.with_values({other: value})):
+                return f"{other}={value}"
+    return None
 
 
 def check_together(config: RunConfig) -> None:

@@ -15,7 +15,8 @@ import pytest
 from vae_explorer import cli
 from vae_explorer.commands import console
 from vae_explorer.commands.export import recipe_from
-from vae_explorer.commands.run_config import config_from
+from vae_explorer.commands.run_config import config_from, note_on
+from vae_explorer.config import RunConfig
 from vae_explorer.errors import CancelledError, ConfigError, DataError, DivergedError, ScreenError, UsageError
 
 
@@ -48,6 +49,35 @@ def test_train_options_override_in_their_order(tmp_path: Path) -> None:
     assert config.model.kind == "autoencoder"
     preset = config_from(cli.parse(["train", "--config", "mnist-20d", "--steps", "7", "--out", "r"]))
     assert (preset.model.latent_dim, preset.train.steps) == (20, 7)
+
+
+@pytest.mark.parametrize(
+    ("words", "note"),
+    [
+        ("--set model.kind=autoencoder --set objective.bound=iwae", "objective.bound (it goes with model.kind=vae)."),
+        ("--set data.labels_per_class=10", "data.labels_per_class (it goes with model.kind=m2)."),
+        ("--set model.channels=[8] --set data.fit=pad", "data.fit, model.channels (it goes with model.network=conv)."),
+        ("--config m2-100 --set model.kind=vae", "train.labelled_batch (it goes with model.kind=m2)."),
+        ("--set model.scale=0.2", "model.scale."),
+        ("--set train.epochs=3 --steps 2", None),
+        ("--config m2-100 --steps 3", None),
+        ("--config iwae-5 --steps 3", None),
+    ],
+)
+def test_what_is_asked_for_in_vain_is_told(words: str, note: str | None) -> None:
+    args = cli.parse(["train", *words.split(), "--out", "r"])
+    told = note_on(args, config_from(args))
+    assert (told is None) == (note is None)
+    if told is not None and note is not None:
+        assert told.startswith("Without effect under the other settings: ")
+        assert told.endswith(note)
+
+
+def test_a_configuration_file_with_every_default_says_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "all.toml"
+    file.write_text(RunConfig().to_toml())
+    args = cli.parse(["train", "--config", str(file), "--set", "model.kind=autoencoder", "--out", "r"])
+    assert note_on(args, config_from(args)) is None
 
 
 def test_a_data_path_becomes_absolute_and_a_name_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,7 +140,7 @@ def test_a_code_that_begins_with_a_minus_is_no_option(word: str, code: tuple[flo
 def test_an_option_is_never_taken_for_an_end(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         cli.parse(["export", "R", "--from", "--to", "-2,1", "--out", "x.png"])
-    assert "argument --from: expected one argument" in capsys.readouterr().err
+    assert "--from: expected one argument" in capsys.readouterr().err
 
 
 def test_a_negative_code_is_taken_with_an_equals_sign() -> None:
@@ -119,28 +149,33 @@ def test_a_negative_code_is_taken_with_an_equals_sign() -> None:
 
 
 @pytest.mark.parametrize(
-    "words",
+    ("words", "sentence"),
     [
-        ["train"],
-        ["train", "--out", "a", "--resume", "b"],
-        ["train", "--out", "a", "--epochs", "1", "--steps", "1"],
-        ["train", "--out", "a", "--epochs", "many"],
-        ["train", "--out", "a", "--unknown"],
-        ["evaluate"],
-        ["evaluate", "R", "--split", "all-of-it"],
-        ["evaluate", "R", "--checkpoint", "newest"],
-        ["export", "R", "--what", "manifold"],
-        ["export", "R", "--what", "poster", "--out", "a.png"],
-        ["export", "R", "--what", "manifold", "--axes", "0", "--out", "a.png"],
-        ["export", "R", "--what", "interpolation", "--from", "first", "--out", "a.png"],
-        ["tour"],
+        ("train", "--out --resume is required; see `vae-explorer train --help`."),
+        ("train --out a --resume b", "--resume: not allowed with argument --out"),
+        ("train --out a --epochs 1 --steps 1", "--steps: not allowed with argument --epochs"),
+        ("train --out a --epochs many", "--epochs 'many': expected a whole number."),
+        ("train --out a --sed 1", "--sed: no such option or argument of `vae-explorer train`. Did you mean --seed?"),
+        ("evaluate", "required: RUN"),
+        ("evaluate R --samples nan", "--samples 'nan': expected a whole number."),
+        ("evaluate R --split tset", "expected one of train, validation, test, all. Did you mean test?"),
+        ("evaluate R --checkpoint bst", "'bst': expected last, best or a step. Did you mean best?"),
+        ("export R --what manifold", "required: --out"),
+        ("export R --what manifld --out a.png", "Did you mean manifold?"),
+        ("export R --what manifold --axes 0 --out a.png", "--axes '0': expected two latent dimensions such as 0,1."),
+        ("export R --from first --out a.png", "--from 'first': expected an image's number, or a code such as 0.5,-1."),
+        ("tour", "required: --out; see `vae-explorer tour --help`."),
+        ("some/run more", "more: no such option or argument of `vae-explorer gui`."),
     ],
 )
-def test_bad_usage_ends_with_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_bad_usage_is_a_sentence_and_ends_with_2(words: str, sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
-        cli.parse(words)
+        cli.parse(words.split())
     assert caught.value.code == 2
-    assert "error:" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert err.startswith("vae-explorer: ")
+    assert err.count("\n") == 1
+    assert sentence in err
 
 
 # ---- failures -------------------------------------------------------------------------------------------------------

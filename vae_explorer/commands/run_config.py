@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from vae_explorer.config import RunConfig, parse_assignment, read_config_file
-from vae_explorer.config_rules import check_together
+from vae_explorer.config import FIELDS, RunConfig, parse_assignment, read_config_file
+from vae_explorer.config_rules import check_together, note_without_effect
 from vae_explorer.data.catalog import is_path
 from vae_explorer.resource_files import preset_path
 
@@ -31,6 +31,19 @@ def config_from(args: argparse.Namespace) -> RunConfig:
     config = config.with_values(values)
     check_together(config)
     return config.with_values({"data.name": absolute_data_name(config.data.name)})
+
+
+def note_on(args: argparse.Namespace, config: RunConfig) -> str | None:
+    """Return a sentence on what --config and --set ask for in vain under the other settings; None for nothing.
+
+    Of a file only values that differ from the defaults count: a run.toml names every setting. Its length in epochs
+    gives way to --steps without a word.
+    """
+    default = RunConfig()
+    base = default if args.config is None else read_config_file(config_path(args.config))
+    asked = [parse_assignment(text)[0] for text in args.assignments]
+    keys = [key for key in FIELDS if key in asked or base.get(key) != default.get(key)]
+    return note_without_effect([key for key in keys if key != "train.epochs"], config)
 
 
 def config_path(text: str) -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from vae_explorer.commands.console import Interrupts, catch_interrupts, say, write_json
-from vae_explorer.commands.run_config import config_from
+from vae_explorer.commands.run_config import config_from, note_on
 from vae_explorer.commands.run_data import load_data, load_run_data
 from vae_explorer.commands.train_talk import TrainTalk, figures_line
 from vae_explorer.config import field_spec, parse_assignment
@@ -48,9 +48,12 @@ def run(args: argparse.Namespace) -> int:
 
 def _train_new(args: argparse.Namespace, interrupts: Interrupts) -> TrainResult:
     config = config_from(args)
+    note = note_on(args, config)
     out = Path(args.out).expanduser().absolute()
     if os.path.lexists(out):
         raise UsageError(f"{out} exists already; name a new folder, or go on with a run by --resume.")
+    if note is not None:
+        say(note)
     data = load_data(config.data, interrupts)
     # torch is loaded here, after everything that can be refused without it
     from vae_explorer.engine.headless import train_headless

@@ -17,6 +17,7 @@ from vae_explorer.engine import messages as m
 from vae_explorer.engine.asking import Questions
 from vae_explorer.engine.companion import Companion, companion_config
 from vae_explorer.engine.failures import failed
+from vae_explorer.engine.follow import Following
 from vae_explorer.engine.jobs import JobQueue
 from vae_explorer.engine.mailbox import Mailbox, is_small
 from vae_explorer.engine.outbox import Outbox
@@ -49,6 +50,7 @@ class _Open:
     run: RunControl
     views: LiveViews
     showcase: Showcase
+    following: Following | None = None
 
     @property
     def is_working(self) -> bool:
@@ -188,6 +190,8 @@ class EngineLoop:
         views.work(is_running=run.is_running, slice_s=math.inf if self._reader.is_on else SLICE_S)
         showcase.work()
         run.tend()
+        if self._open.following is not None:
+            self._open.following.work()
 
     def _work_companion(self, run: RunControl) -> None:
         """A slice of the autoencoder beside the run; whatever goes wrong with it ends it alone."""
@@ -234,6 +238,8 @@ class EngineLoop:
             case _ if self._open is None or self._has_failed:
                 raise UsageError(NO_MODEL)
             case _:
+                if self._open.following is not None:
+                    self._open.following.check(command)
                 self._steer(self._open.run, command)
 
     def _steer(self, run: RunControl, command: m.Command) -> None:
@@ -282,8 +288,14 @@ class EngineLoop:
         run = RunControl(session, data, path, self._outbox, clock=clock, on_written=self._mailbox.poke, source=source)
         showcase = Showcase(run.keeper, data, session.target_step, clock=clock)
         views = LiveViews(session, data, self._outbox, showcase=showcase, is_watched=self._is_watched, clock=clock)
-        self._open = _Open(run, views, showcase)
-        run.announce()
+        writer = source.writer() if source is not None and self._is_watched else None
+        if source is None or writer is None:
+            self._open = _Open(run, views, showcase)
+            run.announce()
+        else:
+            following = Following(run, source, writer, self._outbox, on_news=self._mailbox.poke)
+            self._open = _Open(run, views, showcase, following)
+            following.begin()
 
     def _close_run(self) -> None:
         """Save and leave the open run; what fails on the way is told, and keeps nobody from leaving."""
@@ -293,6 +305,8 @@ class EngineLoop:
         self._open = None
         if closing is None:
             return
+        if closing.following is not None:
+            closing.following.close()
         try:
             if not has_failed:
                 sample = closing.views.sample if self._is_watched else live_sample(len(closing.run.data))

@@ -42,7 +42,10 @@ class NewRun:
 
 @dataclass(frozen=True)
 class OpenRun:
-    """Open a run folder at its last checkpoint. When it is read-only (the demo), training forks into `fork_path`."""
+    """Open a run folder at its last checkpoint. When it is read-only (the demo), training forks into `fork_path`.
+
+    One that another program is writing is followed: its records and newer checkpoints come as they are written.
+    """
 
     path: Path
     data: ImageData
@@ -283,6 +286,24 @@ class RunStatus:
     target_step: int
     epoch: float
     steps_per_s: float
+    FOLLOWING = "following"
+    """The open run is trained by another program: it is shown as it grows, and nothing trains it here."""
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """Who trains the open run elsewhere (host, process, since when in ISO 8601), and how far its log is.
+
+    checkpoint_every_s: seconds between its checkpoints, which the step of the weights shown here jumps by. is_quiet:
+    nothing has come for so long that it may have been paused, or ended without a word.
+    """
+
+    host: str
+    pid: int
+    since: str
+    log_step: int
+    checkpoint_every_s: float
+    is_quiet: bool = False
     seconds_left: float | None
     device: str
     run_path: Path | None
@@ -307,6 +328,8 @@ class RunOpened:
     step: int
     is_read_only: bool
     records: tuple[LogRecord, ...]
+    elsewhere: Elsewhere | None = None
+    """Who trains the run while it is FOLLOWING, else None."""
     n_parameters: int
     labelled: NDArray[np.int64] | None = None
     """M2: the indices of the training images whose label is used."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from vae_explorer.data.image_data import ImageData
 from vae_explorer.engine.companion import Companion
 from vae_explorer.engine.failures import failed
 from vae_explorer.engine.fence import SliceFence
-from vae_explorer.engine.messages import EngineState, Notice, Part, RecordsAdded, RunOpened, RunStatus
+from vae_explorer.engine.messages import Elsewhere, EngineState, Notice, Part, RecordsAdded, RunOpened, RunStatus
 from vae_explorer.engine.outbox import Outbox
 from vae_explorer.engine.pacing import SLICE_S, Clock, SpeedMeter, StepClock
 from vae_explorer.engine.run_keeper import RunKeeper
@@ -53,9 +54,8 @@ class RunControl:
         self._status_s = self._save_s = clock()
         self._was_saved = True
         self._told_companion_step: int | None = None
-        self.state = EngineState.READY
-        if session.step > 0:
-            self.state = EngineState.FINISHED if session.step >= session.target_step else EngineState.PAUSED
+        self.elsewhere: Elsewhere | None = None
+        self.state = self._resting
 
     @property
     def is_running(self) -> bool:
@@ -67,22 +67,36 @@ class RunControl:
         folder = self.keeper.folder or self._source
         return iter(()) if folder is None else folder.iter_records(up_to_step=self.session.step)
 
-    def announce(self) -> None:
-        """Tell the window that this run is open now."""
+    def announce(self, records: Sequence[LogRecord] | None = None) -> None:
+        """Tell the window that this run is open now; records: of its log, None: those up to the step of now."""
         session, source = self.session, self._source
+        if records is None:
+            records = () if source is None else tuple(source.iter_records(up_to_step=session.step))
         self._outbox.put(
             RunOpened(
                 config=session.config,
                 run_path=self.keeper.path,
                 step=session.step,
                 is_read_only=source is not None and source.is_read_only,
-                records=() if source is None else tuple(source.iter_records(up_to_step=session.step)),
+                records=tuple(records),
                 n_parameters=session.n_parameters,
                 labelled=session.labelled,
                 notes=session.notes,
             )
         )
         self.publish_status()
+
+    # ---- trained elsewhere ------------------------------------------------------------------------------------------
+
+    def catch_up(self, arrays: Mapping[str, Any], meta: Mapping[str, Any]) -> None:
+        """Go on to a newer checkpoint of the opened folder; RunError when it does not fit, and nothing is changed."""
+        self.session.load(arrays, meta)
+        self.keeper.note_newer()
+
+    def follow(self, elsewhere: Elsewhere | None) -> None:
+        """Be trained by another program, or (None) by none any more; the next status says so."""
+        self.elsewhere = elsewhere
+        self.state = EngineState.FOLLOWING if elsewhere is not None else self._resting
 
     # ---- commands -------------------------------------------------------------------------------------------------
 
@@ -216,12 +230,20 @@ class RunControl:
                 time_s=session.time_s,
                 free_bits=session.free_bits,
                 companion_step=self._companion_step,
+                elsewhere=self.elsewhere,
             )
         )
 
     @property
     def _companion_step(self) -> int | None:
         return None if self.companion is None else self.companion.step
+
+    @property
+    def _resting(self) -> EngineState:
+        if self.session.step == 0:
+            return EngineState.READY
+        is_done = self.session.step >= self.session.target_step
+        return EngineState.FINISHED if is_done else EngineState.PAUSED
 
     # ---- inside ---------------------------------------------------------------------------------------------------
 

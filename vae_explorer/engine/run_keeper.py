@@ -87,6 +87,11 @@ class RunKeeper:
         """Whether a checkpoint is still being written."""
         return self._saving is not None and not self._saving.done()
 
+    def note_newer(self) -> None:
+        """Take note that the session went on to a newer checkpoint of the opened folder, written elsewhere."""
+        self._saved_step = self.written_step = self._session.step
+        self._best_step = _best_step_of(self._source)
+
     # ---- before training ------------------------------------------------------------------------------------------
 
     def prepare(self) -> bool:

@@ -46,6 +46,10 @@ class CheckpointStore:
         """Return the steps that have a checkpoint, ascending, by the names alone."""
         return [step for step, _ in self._found()]
 
+    def mark(self) -> tuple[object, ...]:
+        """Return what changes whenever a checkpoint comes, goes or is written anew; no file is opened."""
+        return tuple((path.name, *_size_and_time(path)) for _, path in self._found())
+
     def find(self, which: str | int) -> CheckpointEntry:
         """Return 'last', 'best' or the one of a step; UsageError names those that there are.
 
@@ -134,6 +138,14 @@ def _state_of(entry: CheckpointEntry, metadata: Mapping[str, str]) -> dict[str, 
     if step != entry.step or not isinstance(meta, dict):
         raise RunError(f"{entry.path} is named step {entry.step} and holds step {step}; use another checkpoint.")
     return meta
+
+
+def _size_and_time(path: Path) -> tuple[int, int]:
+    try:
+        found = path.stat()
+    except OSError:  # dropped since it was listed
+        return 0, 0
+    return found.st_size, found.st_mtime_ns
 
 
 def _is_marked_best(path: Path) -> bool:

@@ -18,7 +18,8 @@ from vae_explorer.data.catalog import is_path
 from vae_explorer.data.image_data import ImageData
 from vae_explorer.errors import RunError, UsageError, VaeExplorerError
 from vae_explorer.runs.checkpoints import CheckpointEntry, CheckpointStore
-from vae_explorer.runs.lock import RunLock
+from vae_explorer.runs.lock import LockHolder, RunLock
+from vae_explorer.runs.log_tail import LogTail
 from vae_explorer.runs.manifest import FORMAT_VERSION, Manifest, program_versions, read_manifest, write_manifest
 from vae_explorer.runs.metrics_log import MetricsLog
 from vae_explorer.runs.records import LogRecord
@@ -114,6 +115,10 @@ class RunFolder:
         """Return the records up to and with a step, in order; a torn last line is left out."""
         return list(self.iter_records(up_to_step=up_to_step))
 
+    def log_tail(self) -> LogTail:
+        """Return a reader of the metrics log, from its beginning, that goes on where it ended."""
+        return LogTail(self._log.path)
+
     def truncate_records(self, after_step: int) -> None:
         """Drop the records of steps after `after_step`, atomically: the run goes on from a checkpoint there."""
         with self._writing("metrics log"):
@@ -132,6 +137,10 @@ class RunFolder:
     def find_sound_checkpoint(self) -> tuple[CheckpointEntry, str | None]:
         """Return the newest checkpoint that is not damaged, and a sentence if that is not the last; RunError: none."""
         return self._checkpoints.find_sound()
+
+    def checkpoint_mark(self) -> tuple[object, ...]:
+        """Return what changes whenever a checkpoint comes or goes, by names and times alone."""
+        return self._checkpoints.mark()
 
     def write_checkpoint(
         self, step: int, tensors: Mapping[str, AnyArray], meta: Mapping[str, Any], *, is_best: bool = False
@@ -158,6 +167,10 @@ class RunFolder:
     def unlock(self) -> None:
         """Give the lock back; a no-op when it is not held."""
         self._lock.release()
+
+    def writer(self) -> LockHolder | None:
+        """Return who else writes into the run now, None where nobody does."""
+        return self._lock.writer()
 
     # ---- view and timeline ------------------------------------------------------------------------------------------
 

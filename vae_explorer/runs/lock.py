@@ -2,6 +2,7 @@
 
 The operating system's own file lock is the truth on this machine: it ends with its process, so that a crashed
 writer never blocks. The holder's name in the file is for people, and for other machines where such locks do not reach.
+Whoever only looks learns the same by `writer`, and writes nothing.
 """
 
 from __future__ import annotations
@@ -70,6 +71,25 @@ class RunLock:
             os.ftruncate(handle, 0)
         os.close(handle)
 
+    def writer(self) -> LockHolder | None:
+        """Return who writes into the folder now, None where nobody does; asking needs no right to write.
+
+        A holder on another machine is believed as long as its name stands there: whether it lives cannot be told.
+        """
+        try:
+            handle = os.open(self.path, os.O_RDONLY)
+        except OSError:
+            return None
+        try:
+            holder = _read_holder(handle)
+            if holder is None or self.is_held:
+                return None
+            # Asked only where a name stands: who takes the lock at this very moment would be refused.
+            is_free, is_certain = _try_lock(handle, is_shared=True)
+            return holder if not is_free or not is_certain or holder.host != socket.gethostname() else None
+        finally:
+            os.close(handle)
+
     def _refusal(self, holder: LockHolder | None, *, is_alive: bool) -> str:
         if holder is None:
             return f"{self.path.parent} is being written by another program; wait for it, or train into another folder."
@@ -87,8 +107,8 @@ class RunLock:
         self.release()
 
 
-def _try_lock(handle: int) -> tuple[bool, bool]:
-    """Return (whether it is ours now, whether the file system can tell)."""
+def _try_lock(handle: int, *, is_shared: bool = False) -> tuple[bool, bool]:
+    """Return (whether it is ours now, whether the file system can tell); is_shared: a lock that reading allows."""
     if sys.platform == "win32":
         import msvcrt
 
@@ -101,7 +121,7 @@ def _try_lock(handle: int) -> tuple[bool, bool]:
     import fcntl
 
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, (fcntl.LOCK_SH if is_shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
         return False, True
     except OSError:

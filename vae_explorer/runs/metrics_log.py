@@ -49,7 +49,7 @@ class MetricsLog:
     def records(self, *, up_to_step: int | None = None) -> Iterator[LogRecord]:
         """Yield the records in order, one line in memory at a time; a line that is no record is left out and logged."""
         for line in self._whole_lines():
-            record = _decode(line)
+            record = decode_record(line)
             if record is None:
                 log.warning("%s: a line is no record and was left out: %.80r", self.path.name, line)
             elif up_to_step is None or record.step <= up_to_step:
@@ -81,7 +81,8 @@ class MetricsLog:
                 is_rest_of_long_line = not is_whole
 
 
-def _decode(line: bytes) -> LogRecord | None:
+def decode_record(line: bytes) -> LogRecord | None:
+    """Return the record of a line of the log, None for one that is no record."""
     try:
         return _decoder.decode(line)
     except msgspec.DecodeError:

@@ -342,3 +342,4 @@ class TrainingSession:
         self._best = BestKeeper(value=restored.best_value, step=restored.best_step)
         if restored.is_evaluating:
             self._begin_evaluation()
+        self._evaluation = None

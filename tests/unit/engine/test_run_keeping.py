@@ -104,13 +104,19 @@ def test_one_run_is_trained_by_one_engine(
     first.put(new_run, m.Start(until_step=20))
     first.wait_for_state(State.FINISHED, is_saved=True)
     second.put(m.OpenRun(new_run.run_path, new_run.data, tmp_path / "fork"), m.Start(until_step=30))
-    assert "being written" in second.wait_for(m.EngineFailed).message
-    first.put(m.Start(until_step=25))
-    first.wait_for_state(State.FINISHED, step=25, is_saved=True)
-    first.shut_down()
-    second.forget()
-    second.put(m.Start(until_step=30))
-    assert "open it again" in second.wait_for(m.EngineFailed).message
+    assert "being trained by process" in second.wait_for(m.EngineFailed).message
+    assert second.of_kind(m.RunStatus)[-1].step == 20
+
+
+def test_a_run_that_was_trained_elsewhere_since_it_was_opened_is_not_gone_on_with(
+    engine: Engine, new_run: m.NewRun, tmp_path: Path
+) -> None:
+    train_headless(config=new_run.config, data=new_run.data, run_path=new_run.run_path, until_step=20)
+    engine.put(m.OpenRun(new_run.run_path, new_run.data, tmp_path / "fork"))
+    engine.wait_for_state(State.PAUSED, step=20)
+    train_headless(data=new_run.data, run_path=new_run.run_path, resume=True, until_step=25)
+    engine.put(m.Start(until_step=30))
+    assert "open it again" in engine.wait_for(m.EngineFailed).message
 
 
 def test_the_last_three_and_the_best_are_kept(engine: Engine, new_run: m.NewRun) -> None:

@@ -20,6 +20,7 @@ from vae_explorer.evaluation.cells import CellIntegral, Refinement, cell_centres
 from vae_explorer.evaluation.q_rule import expectation_slices
 from vae_explorer.evaluation.shared_grid import SharedGrid, check_quadrature, grid_slices
 from vae_explorer.evaluation.slices import Slices, between, code_tensor, codes_at_once, rising
+from vae_explorer.objective.blocks import blocked_log_likelihoods
 from vae_explorer.objective.reading import ModelReader
 
 __all__ = ["ExactPosterior", "SharedGrid", "grid_slices", "image_of", "inspect_slices", "posterior_slices"]
@@ -180,7 +181,8 @@ def _rounding(nats: float) -> float:
 
 @torch.no_grad()
 def _log_joint(model: ModelReader, x: Tensor, codes: Tensor) -> Float:
-    values = model.model.likelihood(codes).log_prob(x) + model.model.prior().log_prob(codes)
+    values = blocked_log_likelihoods(model.model, x.unsqueeze(0), codes.unsqueeze(1))[:, 0]
+    values += model.model.prior().log_prob(codes)
     # Far out a decoder may overflow; no mass is there.
     return values.nan_to_num(nan=-torch.inf, posinf=-torch.inf, neginf=-torch.inf).cpu().numpy().astype(np.float64)
 

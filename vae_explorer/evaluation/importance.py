@@ -21,11 +21,12 @@ from vae_explorer.errors import UsageError
 from vae_explorer.evaluation.slices import Slices, between, codes_at_once
 from vae_explorer.model.latents import Posterior
 from vae_explorer.model.noise import posterior_noise
+from vae_explorer.objective.blocks import blocked_log_likelihoods
 from vae_explorer.objective.bounds import effective_sample_size, iwae_bound, log_mean_exp_error, pareto_k_hat
 from vae_explorer.objective.elbo import image_terms
 from vae_explorer.objective.log_weights import importance_log_weights
 from vae_explorer.objective.reading import ModelReader
-from vae_explorer.objective.terms import Terms, joined_samples, standard_error
+from vae_explorer.objective.terms import Terms, joined_samples, mean_of_samples, standard_error
 
 Indices = NDArray[np.int64]
 Float = NDArray[np.float64]
@@ -137,11 +138,26 @@ def _posterior(model: ModelReader, x: Tensor) -> Posterior:
 
 @torch.no_grad()
 def _draw(model: ModelReader, x: Tensor, posterior: Posterior, noise: Tensor) -> tuple[Terms, Tensor | None]:
-    terms = image_terms(model.model, x, noise, posterior=posterior)
     if model.model.kind in LABELLED:
         # The terms of M2 are those of its bound, which holds q(y|x); these weights sum the classes out.
+        terms = image_terms(model.model, x, noise, posterior=posterior)
         return terms, importance_log_weights(model.model, x, noise)
+    terms = _terms(model, x, posterior, posterior.rsample(noise))
     return terms, terms.log_weight
+
+
+def _terms(model: ModelReader, x: Tensor, posterior: Posterior, z: Tensor) -> Terms:
+    """As `one_latent_terms`, of codes z (K, B, latent_dim) that are decoded in blocks."""
+    log_likelihood = blocked_log_likelihoods(model.model, x, z)
+    if model.is_autoencoder:
+        return Terms(log_likelihood, kl=None)
+    prior = model.model.prior()
+    log_ratio = posterior.log_prob(z) - prior.log_prob(z)
+    kl_per_dim = posterior.kl_per_dim(prior)
+    return Terms(
+        log_likelihood, kl=mean_of_samples(log_ratio) if kl_per_dim is None else kl_per_dim.sum(-1),
+        kl_per_dim=kl_per_dim, log_weight=log_likelihood - log_ratio, is_kl_exact=kl_per_dim is not None,
+    )  # fmt: skip
 
 
 @torch.no_grad()

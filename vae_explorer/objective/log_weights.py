@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from vae_explorer.config_rules import LABELLED
 from vae_explorer.errors import UsageError
 from vae_explorer.model.latents import Posterior
 from vae_explorer.model.model import Model
+from vae_explorer.objective.blocks import blocked_log_likelihoods
 
 
 def log_likelihoods(model: Model, x: Tensor, z: Tensor) -> Tensor:
@@ -25,10 +27,12 @@ def log_weights(model: Model, x: Tensor, posterior: Posterior, z: Tensor) -> Ten
     return log_likelihoods(model, x, z) + model.prior().log_prob(z) - posterior.log_prob(z)
 
 
+@torch.no_grad()
 def importance_log_weights(model: Model, x: Tensor, noise: Tensor) -> Tensor:
     """Return log-weights (K, B), nats, whose exponential is unbiased for p(x), for every kind of model with a prior.
 
-    noise: standard normal, (K, B, model.noise_dim). For M2 the classes are summed out within each weight. Raises
+    They have no gradient, so that codes are decoded in blocks (`blocks`): memory does not grow with K B pixels. noise:
+    standard normal, (K, B, model.noise_dim). For M2 the classes are summed out within each weight. Raises
     UsageError for an autoencoder, which has no p(x).
     """
     if model.is_autoencoder:
@@ -41,4 +45,5 @@ def importance_log_weights(model: Model, x: Tensor, noise: Tensor) -> Tensor:
 
         return semi_supervised_log_weights(model, x, noise)
     posterior = model.posterior(x)
-    return log_weights(model, x, posterior, posterior.rsample(noise))
+    z = posterior.rsample(noise)
+    return blocked_log_likelihoods(model, x, z) + model.prior().log_prob(z) - posterior.log_prob(z)

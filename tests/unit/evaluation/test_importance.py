@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 import torch
 from known_models import linear, trained
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from vae_explorer.errors import UsageError
 from vae_explorer.evaluation import importance
 from vae_explorer.evaluation.importance import figures_slices, images_at_once, joined_figures
 from vae_explorer.evaluation.slices import drain
+from vae_explorer.objective import blocks
 from vae_explorer.objective.log_weights import importance_log_weights
 
 EVERY = np.arange(24)
@@ -46,24 +48,41 @@ def test_codes_are_those_of_the_reader_whatever_is_asked_with_them(plane_model):
     assert alone.log_px[0] == pytest.approx(found.log_px[1], rel=1e-6)
 
 
-def test_many_codes_are_decoded_some_at_a_time(plane_model, monkeypatch):
-    """No more than 1,024 at once, and the sums do not depend on it."""
-    sizes = []
-    likelihood = type(plane_model.model).likelihood
-
-    def counted(model, z):
-        sizes.append(len(z))
-        return likelihood(model, z)
-
-    monkeypatch.setattr(type(plane_model.model), "likelihood", counted)
+def test_many_codes_are_the_same_as_at_once(plane_model):
     found = figures(plane_model, EVERY[:3], samples=5000)
-    assert max(sizes) <= 1024
-    assert sum(sizes) == 15_000
-    monkeypatch.undo()
     x = plane_model.pixels.take_seeded(EVERY[:1], 0)
     noise = importance.posterior_noise([0], samples=5000, latent_dim=2, seed=0)
     weights = importance_log_weights(plane_model.model, x, noise)
     assert found.log_px[0] == pytest.approx(float(weights.logsumexp(0) - np.log(5000)), abs=1e-4)
+
+
+@pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
+def test_pixels_held_do_not_grow_with_the_samples(plane_model, tiny_config, digits_data, monkeypatch, likelihood):
+    """One image or many, one sample or 100,000: no tensor of pixels is larger than two of a block."""
+    model = plane_model
+    if likelihood == "gaussian":
+        model = trained(tiny_config, digits_data, steps=2, model__likelihood="gaussian")
+    monkeypatch.setitem(blocks.BLOCK_NUMBERS, "cpu", 48 * 64)
+    most = {}
+    for samples in (1, 100, 100_000):
+        with _LargestOfPixels(64) as largest:
+            figures(model, np.arange(60 if samples < 1000 else 1), samples=samples)
+        most[samples] = largest.numbers
+    assert most[1] == most[100] == most[100_000] <= 2 * 48 * 64  # the logits, and their sizes
+
+
+class _LargestOfPixels(TorchDispatchMode):
+    """Notes the most numbers of any tensor that holds images of codes: (k, b, D) or (k, b, C, H, W)."""
+
+    def __init__(self, pixels):
+        super().__init__()
+        self.pixels, self.numbers = pixels, 0
+
+    def __torch_dispatch__(self, function, types, arguments=(), keywords=None):
+        found = function(*arguments, **(keywords or {}))
+        if isinstance(found, torch.Tensor) and found.dim() in (3, 5) and found.shape[2:].numel() == self.pixels:
+            self.numbers = max(self.numbers, found.numel())
+        return found
 
 
 def test_samples_beyond_memory_are_one_sentence(plane_model, monkeypatch):

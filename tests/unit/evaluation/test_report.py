@@ -17,11 +17,11 @@ from vae_explorer.latent.statistics import spread_indices
 
 KEYS = {
     "elbo", "distortion", "kl", "elbo_se", "distortion_se", "kl_se", "elbo_mc_se", "kl_mc_se", "kl_per_dim", "n",
-    "step", "samples", "bits_per_dim", "unit", "log_px", "log_px_se", "log_px_mc_se", "log_px_exact", "log_px_exact_se",
-    "log_px_exact_error", "elbo_exact", "elbo_exact_error", "gap", "gap_se", "gap_error", "gap_estimate",
-    "amortisation_gap", "amortisation_gap_se", "family_gap", "family_gap_se", "active_units",
-    "mutual_information", "mutual_information_mc_se", "ess_median", "k_hat_median", "k_hat_bad_share", "classification_error", "n_exact", "n_improved", "n_information",
-    "is_complete", "words",
+    "step", "samples", "bits_per_dim", "unit", "log_px", "log_px_se", "log_px_mc_se", "log_px_exact",
+    "log_px_exact_se", "log_px_exact_error", "elbo_exact", "elbo_exact_error", "gap", "gap_se", "gap_error",
+    "gap_estimate", "amortisation_gap", "amortisation_gap_se", "family_gap", "family_gap_se", "active_units",
+    "mutual_information", "mutual_information_mc_se", "ess_median", "k_hat_median", "k_hat_bad_share",
+    "classification_error", "n_exact", "n_improved", "n_information", "is_complete", "words",
 }  # fmt: skip
 
 

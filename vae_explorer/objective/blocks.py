@@ -1,0 +1,134 @@
+"""log p(x|z) of many codes in blocks that stay in the processor's cache: the (K, B, pixels) tensor never exists.
+
+A decoder's last product and the sum over pixels are worked block by block, so that what is between them is read and
+written in cache, and memory does not grow with K. Bernoulli pixels are reduced in place by
+log p = (x - 1/2) l - |l| / 2 + log sigmoid(|l|), l the logits: each pixel's terms cancel before anything is summed, and
+the sigmoids of some pixels are multiplied before a logarithm is taken.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from functools import cache, partial
+from importlib.util import find_spec
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from vae_explorer.model.heads import BernoulliHead
+from vae_explorer.model.likelihoods import Likelihood
+from vae_explorer.model.model import Model
+
+BLOCK_NUMBERS = {"cpu": 1 << 18, "cuda": 1 << 25}
+"""Numbers of a block's decoded pixels, at most, but for a single code: 1 MiB; 128 MiB where kernels are fed."""
+_FACTORS = 112
+"""Sigmoids multiplied at once, each between 1/2 and 1: 2 ** -112 is still a normal number in single precision."""
+
+_log = logging.getLogger(__name__)
+
+
+@torch.no_grad()
+def blocked_log_likelihoods(model: Model, x: Tensor, z: Tensor) -> Tensor:
+    """Return log p(x|z) in nats, (K, B), for images x (B, C, H, W) and codes z (K, B, latent_dim), without a gradient.
+
+    Single precision; differs from `Likelihood.log_prob` by the order of its sums alone, some 1e-6 of the value.
+    """
+    most = block_codes(model)
+    work = _worker(model, min(most, z.shape[0] * z.shape[1]))
+    values = z.new_empty(z.shape[:2])
+    for rows, columns in _blocks(*z.shape[:2], most=most):
+        values[rows, columns] = work(x[columns], z[rows, columns])
+    return values
+
+
+def block_codes(model: Model) -> int:
+    """Return how many codes are decoded at once."""
+    pixels = torch.Size(model.shape).numel()
+    return max(1, BLOCK_NUMBERS["cuda" if model.device.type == "cuda" else "cpu"] // pixels)
+
+
+def _blocks(samples: int, images: int, *, most: int) -> Iterator[tuple[slice, slice]]:
+    """Blocks of at most `most` codes that cover (samples, images): all codes of as many images as fit, else of one."""
+    deep = min(samples, most)
+    wide = max(1, most // deep)
+    for column in range(0, images, wide):
+        for row in range(0, samples, deep):
+            yield slice(row, row + deep), slice(column, column + wide)
+
+
+_Work = Callable[[Tensor, Tensor], Tensor]
+"""From images x (b, C, H, W) and codes z (k, b, latent_dim) of one block to log p(x|z), (k, b)."""
+
+
+def _worker(model: Model, codes: int) -> _Work:
+    """What works blocks of up to so many codes of a model on its device."""
+    if model.device.type == "cuda":
+        return partial(_compiled(), model)
+    if isinstance(model.head, BernoulliHead) and _ends_in_a_product(model.decoder):
+        return _Buffered(model, codes)
+    return partial(_block, model)
+
+
+def _block(model: Model, x: Tensor, z: Tensor) -> Tensor:
+    raw = cast(Tensor, model.decoder(z.flatten(0, 1))).unflatten(0, z.shape[:2])
+    if isinstance(model.head, BernoulliHead):
+        logits = raw.flatten(2)
+        return _bernoulli(logits, x.flatten(1), torch.empty_like(logits))
+    return cast(Likelihood, model.head(raw)).log_prob(x)
+
+
+def _ends_in_a_product(decoder: nn.Module) -> bool:
+    return isinstance(decoder, nn.Sequential) and isinstance(decoder[-2], nn.Linear)
+
+
+class _Buffered:
+    """As `_block` for decoders whose last layer is linear: all blocks are worked in the same two pieces of memory."""
+
+    def __init__(self, model: Model, codes: int) -> None:
+        decoder = cast(nn.Sequential, model.decoder)
+        self._hidden, self._last = decoder[:-2], cast(nn.Linear, decoder[-2])
+        self._logits, self._size = self._last.weight.new_empty(2, codes, self._last.out_features)
+
+    def __call__(self, x: Tensor, z: Tensor) -> Tensor:
+        codes = z.flatten(0, 1)
+        logits, size = self._logits[: len(codes)], self._size[: len(codes)]
+        torch.addmm(self._last.bias, self._hidden(codes), self._last.weight.T, out=logits)
+        return _bernoulli(logits.unflatten(0, z.shape[:2]), x.flatten(1), size.unflatten(0, z.shape[:2]))
+
+
+def _bernoulli(logits: Tensor, x: Tensor, size: Tensor) -> Tensor:
+    """Sum over pixels, (k, b), of logits (k, b, D), which are written over, as is `size`, as large; x (b, D)."""
+    torch.abs(logits, out=size)
+    cancelled = logits.mul_(x - 0.5).add_(size, alpha=-0.5).sum(-1)
+    return cancelled + _log_product(size.sigmoid_())
+
+
+def _log_product(factors: Tensor) -> Tensor:
+    """Sum of logarithms over the last dimension, of factors from 1/2 to 1."""
+    whole = factors.shape[-1] // _FACTORS * _FACTORS
+    products = factors[..., :whole].unflatten(-1, (whole // _FACTORS, _FACTORS)).prod(-1)
+    return products.log().sum(-1) + factors[..., whole:].prod(-1).log()
+
+
+@cache
+def _compiled() -> Callable[[Model, Tensor, Tensor], Tensor]:
+    """On a GPU with Triton `_block` is compiled, so that the last product is all that is written between."""
+    return _block if find_spec("triton") is None else _Compiled()
+
+
+class _Compiled:
+    """A compiled `_block`, plain from the first failure on: a compiler that is there may still not work."""
+
+    def __init__(self) -> None:
+        self._work = torch.compile(_block, dynamic=True)
+
+    def __call__(self, model: Model, x: Tensor, z: Tensor) -> Tensor:
+        if self._work is not _block:
+            try:
+                return self._work(model, x, z)
+            except Exception as error:  # whatever a compiler's backend raises
+                _log.info("importance samples are not compiled: %s", error)
+                self._work = _block
+        return _block(model, x, z)

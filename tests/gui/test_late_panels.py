@@ -35,6 +35,18 @@ def test_the_first_picture_waits_for_none_of_them(qtbot, shown_late):
     assert painted == [[]]
 
 
+def test_nobody_looks_at_them_until_their_tab_is_raised(qtbot, shown_late):
+    """A panel that took itself for visible would work at every snapshot of the codes."""
+    shown_late.window.show()
+    docks = shown_late.window.docks
+    qtbot.waitUntil(lambda: len(has_late_panel(shown_late)) == len(LATE), timeout=LONG_MS)
+    assert [name for name in LATE if docks.by_name[name].widget().isVisible()] == []
+    docks.by_name["em"].raise_()
+    qtbot.waitUntil(docks.panels.em.isVisible, timeout=LONG_MS)
+    docks.by_name["interpolation"].raise_()
+    qtbot.waitUntil(lambda: not docks.panels.em.isVisible(), timeout=LONG_MS)
+
+
 def reading_of(panel):
     """All words of a panel and what of it can be pressed."""
     words = [label.text() for label in panel.findChildren(QLabel)]

@@ -6,7 +6,7 @@ from importlib import import_module
 from itertools import pairwise
 from typing import Any
 
-from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 from vae_explorer.gui.controller import ModelController
@@ -75,6 +75,7 @@ class Docks(QObject):
             window.setCorner(corner, Area.BottomDockWidgetArea)
         self.panels = Panels(self, controller)
         self._waiting = list(LATE)
+        self._seen: str | None = None
         self.by_name = {
             "run": self._dock("run", self.tr("Run")),
             "here": self._dock("here", self.tr("Here")),
@@ -96,7 +97,7 @@ class Docks(QObject):
         dock.setObjectName(f"dock_{name}")
         dock.setAllowedAreas(Area.AllDockWidgetAreas)
         if name in LATE:
-            dock.visibilityChanged.connect(self._on_late_dock_seen)
+            dock.visibilityChanged.connect(lambda is_seen: self._on_late_dock_seen(name, is_seen=is_seen))
         return dock
 
     def _fill(self, name: str, panel: QWidget) -> None:
@@ -105,9 +106,10 @@ class Docks(QObject):
         policy = panel.sizePolicy()
         policy.setRetainSizeWhenHidden(True)
         panel.setSizePolicy(policy)
-        panel.setVisible(dock.isVisible() and not dock.visibleRegion().isEmpty())
         dock.setWidget(panel)
         dock.visibilityChanged.connect(panel.setVisible)
+        if name in LATE:
+            panel.setVisible(name == self._seen)
 
     # ---- late panels ------------------------------------------------------------------------------------------------
 
@@ -130,10 +132,12 @@ class Docks(QObject):
         if not self._waiting:
             self._controller.retell()
 
-    @Slot(bool)
-    def _on_late_dock_seen(self, is_seen: bool) -> None:
+    def _on_late_dock_seen(self, name: str, *, is_seen: bool) -> None:
         if is_seen:
+            self._seen = name
             self.build_rest()
+        elif name == self._seen:
+            self._seen = None
 
     def arrange(self) -> None:
         """Put every dock to its first place and size."""

@@ -340,6 +340,6 @@ class TrainingSession:
         self.notes = restored.notes(device=self._device.type, torch=str(torch.__version__))
         self.step, self.time_s, self._sums_since = restored.step, restored.time_s, restored.sums_since
         self._best = BestKeeper(value=restored.best_value, step=restored.best_step)
+        self._evaluation = None
         if restored.is_evaluating:
             self._begin_evaluation()
-        self._evaluation = None

@@ -275,17 +275,6 @@ class EngineState(Enum):
     FINISHED = "finished"
     DIVERGED = "diverged"
     FAILED = "failed"
-
-
-@dataclass(frozen=True)
-class RunStatus:
-    """Sent when the state changes, and a few times a second while it runs (newest kept)."""
-
-    state: EngineState
-    step: int
-    target_step: int
-    epoch: float
-    steps_per_s: float
     FOLLOWING = "following"
     """The open run is trained by another program: it is shown as it grows, and nothing trains it here."""
 
@@ -304,6 +293,17 @@ class Elsewhere:
     log_step: int
     checkpoint_every_s: float
     is_quiet: bool = False
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """Sent when the state changes, and a few times a second while it runs (newest kept)."""
+
+    state: EngineState
+    step: int
+    target_step: int
+    epoch: float
+    steps_per_s: float
     seconds_left: float | None
     device: str
     run_path: Path | None
@@ -317,6 +317,8 @@ class Elsewhere:
     free_bits: float = 0.0
     companion_step: int | None = None
     """Step of the autoencoder that is trained along, or None."""
+    elsewhere: Elsewhere | None = None
+    """Who trains the run while it is FOLLOWING, else None."""
 
 
 @dataclass(frozen=True)
@@ -328,8 +330,6 @@ class RunOpened:
     step: int
     is_read_only: bool
     records: tuple[LogRecord, ...]
-    elsewhere: Elsewhere | None = None
-    """Who trains the run while it is FOLLOWING, else None."""
     n_parameters: int
     labelled: NDArray[np.int64] | None = None
     """M2: the indices of the training images whose label is used."""

@@ -13,7 +13,7 @@ from vae_explorer.model.latents import DiagonalNormal
 from vae_explorer.model.model import Model
 from vae_explorer.objective.matching import mmd_squared, typical_scale
 from vae_explorer.objective.similarities import total_correlation
-from vae_explorer.objective.terms import Batch, TermMeans
+from vae_explorer.objective.terms import Batch, Peers, TermMeans
 from vae_explorer.objective.weight_prior import WeightPrior
 
 
@@ -47,6 +47,8 @@ class Additions:
         """Return the means with all that is weighed in; noise: (K, B, latent_dim)."""
         # Codes of their own: a doubly reparameterised bound hooks the gradient of its codes.
         z = posterior.rsample(noise[0])  # (B, latent_dim)
+        if batch.peers is not None:
+            z, posterior = batch.peers.rows(z), _of_all(posterior, batch.peers)
         added, mmd, correlation = [], None, None
         if self._mmd_weight > 0:
             mmd = self._mmd(z, batch)
@@ -71,3 +73,7 @@ class Additions:
         if len(z) < 2:  # a held-out split of one image
             return torch.full((), torch.nan, device=z.device)
         return mmd_squared(z, batch.prior_z, kernel=self._kernel, scale=self._scale)
+
+
+def _of_all(posterior: DiagonalNormal, peers: Peers) -> DiagonalNormal:
+    return DiagonalNormal(peers.rows(posterior.loc), peers.rows(posterior.log_scale))

@@ -20,7 +20,7 @@ from vae_explorer.objective.bounds import (
     score_function_surrogate,
 )
 from vae_explorer.objective.log_weights import log_likelihoods
-from vae_explorer.objective.terms import Live, TermMeans, mean_of_samples
+from vae_explorer.objective.terms import Batch, Live, Peers, TermMeans, mean_of_samples
 
 
 class SampledBound:
@@ -36,14 +36,14 @@ class SampledBound:
         # The score of log q has a mean of zero under q: in the ELBO the other gradients leave this noise out.
         self._is_score_left_out = self._is_dreg or (self._is_score_function and not self._is_importance)
 
-    def means(self, model: Model, x: Tensor, posterior: DiagonalNormal, *, noise: Tensor, live: Live) -> TermMeans:
-        """Return the means over images x (B, C, H, W) with K codes each from noise (K, B, latent_dim)."""
+    def means(self, model: Model, batch: Batch, posterior: DiagonalNormal, *, noise: Tensor, live: Live) -> TermMeans:
+        """Return the means over the images of a batch with K codes each from noise (K, B, latent_dim)."""
         reparameterised = posterior.rsample(noise)
         z = reparameterised.detach() if self._is_score_function else reparameterised
         prior = model.prior()
-        log_likelihood = log_likelihoods(model, x, z)
+        log_likelihood = log_likelihoods(model, batch.x, z)
         density = detached(posterior) if self._is_score_left_out else posterior
-        value, loss, log_ratio = self._value(log_likelihood, density, prior, z, live=live)
+        value, loss, log_ratio = self._value(log_likelihood, density, prior, z, live=live, peers=batch.peers)
         kl_per_dim = posterior.kl_per_dim(prior)
         kl_per_dim = None if kl_per_dim is None else kl_per_dim.detach().mean(0)
         return TermMeans(
@@ -54,7 +54,7 @@ class SampledBound:
         )  # fmt: skip
 
     def _value(
-        self, log_likelihood: Tensor, q: DiagonalNormal, prior: Prior, z: Tensor, *, live: Live
+        self, log_likelihood: Tensor, q: DiagonalNormal, prior: Prior, z: Tensor, *, live: Live, peers: Peers | None
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Return what each code is worth, (K, B), the loss, and log q - log p at beta 1, (K, B), without a gradient."""
         if self._is_importance or q.kl_per_dim(prior) is None:
@@ -64,7 +64,9 @@ class SampledBound:
             return value, loss, log_ratio.detach()
         per_dim = log_ratio_per_dim(q, z)
         # Without free bits all is paid: a sampled KL may be below 0, and cutting it there would bias the bound.
-        is_paid = (per_dim.detach().mean((0, 1)) > live.free_bits).logical_or(live.free_bits <= 0).to(z.dtype)
+        mean = per_dim.detach().mean((0, 1))
+        mean = mean if peers is None else peers.mean(mean)
+        is_paid = (mean > live.free_bits).logical_or(live.free_bits <= 0).to(z.dtype)
         value = log_likelihood - live.beta * (per_dim * is_paid).sum(-1)
         free = live.beta * live.free_bits * (1.0 - is_paid).sum()
         return value, free - mean_of_samples(value).mean(), per_dim.detach().sum(-1)

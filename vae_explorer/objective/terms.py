@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -20,17 +21,29 @@ class Live:
     free_bits: Tensor
 
 
+class Peers(Protocol):
+    """Those who hold the other images of a batch that several processes share; all must call alike."""
+
+    def mean(self, own: Tensor) -> Tensor:
+        """Return the mean over the whole batch of what is a mean over the own images."""
+
+    def rows(self, own: Tensor) -> Tensor:
+        """Return what the whole batch has, for the rows (B, ...) of the own images."""
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Images x (B, C, H, W) in [0, 1], and what else an objective asks for.
 
     labels: int64 (n,), n <= B, the classes of the first n images, or None. prior_z: draws of the prior (B, latent_dim)
-    for the objectives that compare codes with them (`Objective.needs_prior_codes`), or None.
+    for the objectives that compare codes with them (`Objective.needs_prior_codes`), or None. peers: who holds the rest
+    of a shared batch, where a quantity of the whole is asked for; prior_z is that of the whole batch then.
     """
 
     x: Tensor
     labels: Tensor | None = None
     prior_z: Tensor | None = None
+    peers: Peers | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,9 +44,9 @@ class VariationalObjective:
         """As in `Objective`."""
         posterior = cast(DiagonalNormal, model.posterior(batch.x))
         if self._sampled is not None:
-            means = self._sampled.means(model, batch.x, posterior, noise=noise, live=live)
+            means = self._sampled.means(model, batch, posterior, noise=noise, live=live)
         else:
-            means = self._closed_form(model, batch.x, posterior, noise=noise, live=live)
+            means = self._closed_form(model, batch, posterior, noise=noise, live=live)
         if self._additions is None:
             return means
         return self._additions.added_to(means, model, posterior, batch=batch, noise=noise)
@@ -54,13 +54,15 @@ class VariationalObjective:
     held_out_means = means
 
     def _closed_form(
-        self, model: Model, x: Tensor, posterior: DiagonalNormal, *, noise: Tensor, live: Live
+        self, model: Model, batch: Batch, posterior: DiagonalNormal, *, noise: Tensor, live: Live
     ) -> TermMeans:
         """The hot path: a sampled distortion, and a similarity of q and N(0, I) in closed form."""
         z = posterior.rsample(noise)
-        log_likelihood = log_likelihoods(model, x, z.detach() if self._is_score_function else z)
+        log_likelihood = log_likelihoods(model, batch.x, z.detach() if self._is_score_function else z)
         distortion = -mean_of_samples(log_likelihood).mean()
         kl_per_dim = cast(Tensor, posterior.kl_per_dim(model.prior())).mean(0)
+        if batch.peers is not None:
+            kl_per_dim = batch.peers.mean(kl_per_dim)
         similarity = None if self._similarity is None else self._similarity(posterior).mean()
         loss = distortion
         if self._has_penalty:

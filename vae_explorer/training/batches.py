@@ -18,10 +18,12 @@ class Batches:
     Pass e is a permutation by (seed, e) of the training images; step s takes the positions from s * batch_size on, so a
     batch may lie across passes, none is short, and a batch may even hold several passes.
 
-    labelled: the images whose label is used, int64 (n,), ascending; None where none is.
+    labelled: the images whose label is used, int64 (n,), ascending; None where none is. n_labelled: images at the
+    beginning of each batch whose label is told.
     """
 
     labelled: np.ndarray | None = None
+    n_labelled = 0
 
     def __init__(self, indices: np.ndarray, *, batch_size: int, seed: int, device: torch.device) -> None:
         self._indices = torch.tensor(indices, dtype=torch.int64)

@@ -22,7 +22,8 @@ class LabelledBatches(Batches):
     ones, the rest from one of the others; where there are no others, all are labelled. While M1 is trained alone
     (`train.pretrain_steps`), a batch is one of all images alike, and no label is told.
 
-    labelled: the images whose label is used, int64 (n,), ascending.
+    labelled: the images whose label is used, int64 (n,), ascending. n_labelled: how many of them a batch has, which
+    come first.
     """
 
     def __init__(self, config: RunConfig, data: ImageData, indices: np.ndarray, *, device: torch.device) -> None:
@@ -32,10 +33,11 @@ class LabelledBatches(Batches):
         self.labelled = labelled_images(data, config.data)
         others = np.setdiff1d(indices, self.labelled)
         n_others = train.batch_size - train.labelled_batch if len(others) else 0
+        self.n_labelled = train.batch_size - n_others
         self._labels = torch.tensor(data.labels, dtype=torch.int64, device=device)
         self._pretrain_steps = train.pretrain_steps if config.model.kind == "m1m2" else 0
         self._labelled = Batches(
-            self.labelled, batch_size=train.batch_size - n_others, seed=derived_seed(train.seed, _LABELLED),
+            self.labelled, batch_size=self.n_labelled, seed=derived_seed(train.seed, _LABELLED),
             device=device,
         )  # fmt: skip
         self._others = None

@@ -50,9 +50,9 @@ class MetricSums:
         self.row = torch.zeros(packing.width + 1, device=device)
         self._ones = torch.ones(1, device=device)
 
-    def add(self, means: TermMeans, refused: Tensor) -> None:
-        """Add the means of one update, unless it was refused (1, else 0): what is not applied is not counted."""
-        added = self.row + torch.cat((means.packed(self._packing), self._ones))
+    def add(self, row: Tensor, refused: Tensor) -> None:
+        """Add the packed means of one update, unless it was refused (1, else 0): what is not applied is not counted."""
+        added = self.row + torch.cat((row, self._ones))
         torch.where(refused.bool(), self.row, added, out=self.row)
 
     def add_weighted(self, means: TermMeans, weight: int) -> None:

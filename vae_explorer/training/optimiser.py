@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from vae_explorer.config import TrainConfig
 from vae_explorer.model.model import Model
 from vae_explorer.training.update_rules import Adagrad, Adam, RmsProp, UpdateRule
+from vae_explorer.training.world import ALONE, World
 
 Part = Literal["encoder", "decoder"]
 
@@ -17,12 +18,14 @@ Part = Literal["encoder", "decoder"]
 class GuardedOptimiser:
     """Adam, Adagrad or RMSprop with a latch against divergence; rate: the learning rate, a scalar on the device.
 
+    world: the processes whose gradients are averaged before they are looked at, so that all decide alike.
     part: whose weights are updated: 'encoder' those of q(z|x) and q(y|x), 'decoder' all others, None all. The first
     loss or gradient that is not finite sets the latch, and no update is applied until `release`. Nothing here waits for
     the device but `is_latched`.
     """
 
-    def __init__(self, model: Model, train: TrainConfig, *, rate: Tensor) -> None:
+    def __init__(self, model: Model, train: TrainConfig, *, rate: Tensor, world: World = ALONE) -> None:
+        self._world = world
         self._named = dict(model.named_parameters())
         self._parameters = list(self._named.values())
         self._scale = model.learnt_log_scale
@@ -41,16 +44,18 @@ class GuardedOptimiser:
             if part is not None and _is_of_encoder(name) != (part == "encoder")
         ]
 
-    def minimise(self, loss: Tensor, *, surrogate: Tensor | None = None) -> Tensor:
-        """Apply one update for a scalar loss; return the latch, 1 where it was not applied, else 0.
+    def minimise(self, differentiated: Tensor, *, row: Tensor) -> Tensor:
+        """Apply one update by the gradient of a scalar; return the latch, 1 where it was not applied, else 0.
 
-        surrogate: what is differentiated, where that is not the loss itself.
+        row: figures of the update, its loss first; they become those of all processes.
         """
-        (loss if surrogate is None else surrogate).backward()
+        differentiated.backward()
         for parameter in self._standing:
             parameter.grad = None
-        norm = nn.utils.get_total_norm([p.grad for p in self._parameters if p.grad is not None])
-        self._latch.copy_(torch.isfinite(norm + loss.detach()).logical_not_().logical_or_(self._latch))
+        gradients = [p.grad for p in self._parameters if p.grad is not None]
+        self._world.average_([*gradients, row])
+        norm = nn.utils.get_total_norm(gradients)
+        self._latch.copy_(torch.isfinite(norm + row[0]).logical_not_().logical_or_(self._latch))
         self._rule.step()
         for parameter in self._parameters:
             parameter.grad = None

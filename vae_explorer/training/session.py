@@ -33,6 +33,7 @@ from vae_explorer.training.optimiser import Part
 from vae_explorer.training.schedule import is_evaluation_due, is_record_due, target_step
 from vae_explorer.training.state import AnyArray, SessionMeta, copy_into, to_arrays
 from vae_explorer.training.updates import Updates
+from vae_explorer.training.world import ALONE, World, own_config
 
 if TYPE_CHECKING:
     from vae_explorer.runs.folder import RunFolder
@@ -59,26 +60,29 @@ class TrainingSession:
     is_diverged: whether the last update asked for was refused; the weights are those of `step`, all finite.
     time_s: seconds of training since the run's beginning, pauses left out.
     notes: sentences for people about how this session came to be. run_name: of its folder, for what is exported.
+    world: the processes that train it together. The batch of `config` is that of all of them, and every one has the
+    same weights, records and state; held-out images are evaluated by the first alone, the others wait for its next
+    update.
     """
 
-    def __init__(self, config: RunConfig, data: ImageData, *, device: torch.device) -> None:
+    def __init__(self, config: RunConfig, data: ImageData, *, device: torch.device, world: World = ALONE) -> None:
         indices = data.indices("all" if config.data.train_on == "all" else "train")
         if len(indices) == 0:
             raise DataError(f"{data.provenance.title}: no image to train on; lower data.validation or add images.")
-        self.config, self.data = config, data
+        self.config, self.data, self.world = config, data, world
         self.step = 0
         self.target_step = target_step(config.train, len(indices))
         self.is_diverged = False
         self.time_s = 0.0
         self.notes: tuple[str, ...] = ()
         self.run_name: str | None = None
-        check_codes_fit(config, data.shape, n_classes=count_classes(data), device=device)
+        check_codes_fit(own_config(config, world), data.shape, n_classes=count_classes(data), device=device)
         self.model = model_for(config, data, bytes_per_parameter=TRAINING_BYTES).to(device)
         self.n_parameters = sum(parameter.numel() for parameter in self.model.parameters())
         self._n_train = len(indices)
         self._device = device
         self._pixels = Pixels(data, config, device)
-        self._updates = Updates(config, data, indices, model=self.model, pixels=self._pixels)
+        self._updates = Updates(config, data, indices, model=self.model, pixels=self._pixels, world=world)
         self._live = self._updates.live
         self._sums_since = 0
         self._held_out = held_out_indices(config, data)
@@ -89,20 +93,27 @@ class TrainingSession:
         self._reader = ModelReader(step=0, config=config, model=self.model, pixels=self._pixels)
 
     @classmethod
-    def new(cls, config: RunConfig, data: ImageData, *, device: str | None = None) -> Self:
+    def new(cls, config: RunConfig, data: ImageData, *, device: str | None = None, world: World = ALONE) -> Self:
         """Begin a run; `device` overrules train.device.
 
         Raises ConfigError when settings do not go together, or the network does not fit images or memory, UsageError
         when there is no such device.
         """
         check_together(config)
-        return cls(config, data, device=resolve_device(device or config.train.device))
+        return cls(config, data, device=resolve_device(device or config.train.device), world=world)
 
     @classmethod
     def resume(
-        cls, run: RunFolder, data: ImageData, *, checkpoint: str | int = "last", device: str | None = None
+        cls,
+        run: RunFolder,
+        data: ImageData,
+        *,
+        checkpoint: str | int = "last",
+        device: str | None = None,
+        world: World = ALONE,
     ) -> Self:
-        """Go on from a checkpoint ('last', 'best' or a step): bit-exact on the same device and torch.
+        """Go on from a checkpoint ('last', 'best' or a step): bit-exact on the same device and torch, and with as many
+        processes.
 
         Where the last one is damaged, 'last' is the newest sound one, and `notes` says so. Raises RunError when the
         checkpoint is missing or damaged or the data are others than the run's.
@@ -112,7 +123,7 @@ class TrainingSession:
         entry, notice = run.find_sound_checkpoint() if is_last else (run.find_checkpoint(checkpoint), None)
         arrays, meta = run.read_checkpoint(entry)
         # Not by `new`: what goes together was checked when the run began, by the rules of its own version.
-        session = cls(run.config, data, device=resolve_device(device or run.config.train.device))
+        session = cls(run.config, data, device=resolve_device(device or run.config.train.device), world=world)
         session.load(arrays, meta)
         if notice is not None:
             session.notes = (notice, *session.notes)
@@ -224,6 +235,8 @@ class TrainingSession:
         self._sums_since = self.step
 
     def _begin_evaluation(self) -> None:
+        if not self.world.is_first:
+            return
         labels = self.data.labels
         self._evaluation = HeldOutEvaluation(
             self.config, self._updates.objective, self._pixels, self._held_out, step=self.step,

@@ -21,17 +21,27 @@ from vae_explorer.training.live_values import LiveValues
 from vae_explorer.training.metrics import MetricSums
 from vae_explorer.training.optimiser import GuardedOptimiser
 from vae_explorer.training.state import AnyArray, SessionMeta, stored_tensors, to_generator
+from vae_explorer.training.world import ALONE, Share, World
 
 
 class Updates:
     """Does the update that follows any number of them; what it draws depends on the updates before alone.
+
+    Of several processes each draws what the whole batch takes, and works on its own rows.
 
     live: the values that are steered. optimiser: with its latch. sums: of the means of the updates since they were last
     read. labelled: the training images whose label is used, ascending, or None.
     """
 
     def __init__(
-        self, config: RunConfig, data: ImageData, indices: NDArray[np.int64], *, model: Model, pixels: Pixels
+        self,
+        config: RunConfig,
+        data: ImageData,
+        indices: NDArray[np.int64],
+        *,
+        model: Model,
+        pixels: Pixels,
+        world: World = ALONE,
     ) -> None:
         """indices: the images that are trained on. Raises DataError where labels are needed and missing."""
         train, device = config.train, pixels.device
@@ -42,7 +52,10 @@ class Updates:
         n_labelled = 0 if self.labelled is None else len(self.labelled)
         self.objective = build_objective(config, n_images=len(indices), n_labelled=n_labelled)
         self.live = LiveValues(config, n_images=len(indices), device=device)
-        self.optimiser = GuardedOptimiser(model, train, rate=self.live.rate)
+        self.optimiser = GuardedOptimiser(model, train, rate=self.live.rate, world=world)
+        self._world = world
+        self._share = Share(world, batch_size=train.batch_size, n_labelled=self._batches.n_labelled)
+        self._compares_images = config.objective.mmd_weight > 0 or config.objective.tc_weight > 0
         self.sums = MetricSums(self.objective.packing, device)
         self._generator = seeded_generator(train.seed, Stream.TRAINING, device=device)
         self._noise = torch.empty(self.objective.samples, train.batch_size, model.noise_dim, device=device)
@@ -51,17 +64,29 @@ class Updates:
         """Do the update that follows `step` updates."""
         self.live.apply(step)
         batch = self._batch(step)
-        noise = self._noise.normal_(generator=self._generator)
+        noise = self._share.of(self._noise.normal_(generator=self._generator), dim=1)
         means = self.objective.means(self._model, batch, noise=noise, live=self.live.on_device, step=step)
-        refused = self.optimiser.minimise(means.loss, surrogate=means.surrogate)
-        self.sums.add(means, refused)
+        row = means.packed(self.objective.packing)
+        refused = self.optimiser.minimise(means.loss if means.surrogate is None else means.surrogate, row=row)
+        self.sums.add(row, refused)
 
     def _batch(self, step: int) -> Batch:
-        x = self._pixels.take(self._batches.at(step), self._generator)
-        labels = self._batches.labels_at(step)
-        if not self.objective.needs_prior_codes:
-            return Batch(x, labels)
-        return Batch(x, labels, prior_z=self._model.prior().sample(len(x), self._generator))
+        whole = self._batches.at(step)
+        if self._pixels.is_dynamic:
+            x = self._share.of(self._pixels.take(whole, self._generator))
+        else:
+            x = self._pixels.take(self._share.of(whole), self._generator)
+        labels = self._share.of_labels(self._batches.labels_at(step))
+        prior_z = None
+        if self.objective.needs_prior_codes:
+            prior_z = self._model.prior().sample(len(whole), self._generator)
+        return Batch(x, labels, prior_z=prior_z, peers=self._peers)
+
+    @property
+    def _peers(self) -> World | None:
+        """Who must be asked in an update, where the loss has a quantity that is no mean of images."""
+        is_asked = self._compares_images or self.live.free_bits > 0
+        return self._world if is_asked and self._world.size > 1 else None
 
     # ---- state ------------------------------------------------------------------------------------------------------
 

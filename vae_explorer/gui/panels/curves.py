@@ -40,6 +40,7 @@ from vae_explorer.gui.widgets.curve_store import (
 from vae_explorer.gui.widgets.curve_text import duration_text, figure_text, mark_text, term_name
 from vae_explorer.gui.widgets.eliding_label import ElidingLabel
 from vae_explorer.gui.widgets.plot_style import tick_font
+from vae_explorer.gui.widgets.steady_range import steady_range
 from vae_explorer.runs.records import LogRecord
 
 REDRAW_MS = 80
@@ -126,9 +127,12 @@ class CurvesPanel(QWidget):
         self._reading.setObjectName("curves_reading")
         self._reading.setFont(tick_font())
         self._reading.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self._legend = QLabel(self.tr("─ training  <b>━ held-out</b> · nats per image"))
+        self._legend = QLabel(self.tr("─ training  <b>━ held-out</b>"))
         self._legend.setToolTip(
-            self.tr("Thin: mean over the steps since the last point. Bold: mean over the held-out images at that step.")
+            self.tr(
+                "Nats per image. Thin: mean over the steps since the last point. Bold: mean over the held-out images "
+                "at that step."
+            )
         )
         self._legend.setFont(tick_font())
         foot = QHBoxLayout()
@@ -279,14 +283,16 @@ class CurvesPanel(QWidget):
         ends = [curves[[0, -1]] for curves in self._x_columns() if len(curves)]
         for term in terms:
             item = self._columns[term].plot.getPlotItem()
+            shown_x, shown_y = item.getViewBox().viewRange()
             if ends:
                 low, high = float(np.min(ends)), float(np.max(ends))
-                item.setXRange(low, high if high > low else low + 1, padding=0.02)
+                high = high if high > low else low + 1
+                item.setXRange(*steady_range(tuple(shown_x), (low - 0.02 * (high - low), high)), padding=0)
             plot = self._columns[term].plot
             curves = [plot.shown(name)[1] for name in ("train", "held_out")]
             y_range = robust_range([*curves, *(y for _, y in plot.overlays.values())])
             if y_range is not None:
-                item.setYRange(*y_range, padding=0)
+                item.setYRange(*steady_range(tuple(shown_y), y_range), padding=0)
 
     def _x_columns(self) -> list[Floats]:
         return [self._store.curve(split, "distortion", self._bar.x_axis)[0] for split in self._store.splits]

@@ -198,6 +198,17 @@ class ReadTerms:
 
 
 @dataclass(frozen=True)
+class EstimateGaps:
+    """Ask how far the bound of each of some images lies below log p(x), by importance sampling. indices: int64 (n,)."""
+
+    channel: str
+    id: int
+    indices: NDArray[np.int64]
+    samples: int = 64
+    seed: int = 0
+
+
+@dataclass(frozen=True)
 class FitMixture:
     """Ask for one action of EM on points; it has no state: the mixture of the last answer comes with the question.
 
@@ -218,7 +229,7 @@ class FitMixture:
     responsibilities: Array | None = None
 
 
-Request = Decode | Encode | Render | Inspect | Climb | Improve | ReadTerms | FitMixture
+Request = Decode | Encode | Render | Inspect | Climb | Improve | ReadTerms | EstimateGaps | FitMixture
 SMALL_BATCH = 64
 
 
@@ -509,6 +520,21 @@ class TermsRead:
 
 
 @dataclass(frozen=True)
+class GapsEstimated:
+    """Answer to EstimateGaps, nats. gap: float32 (n,), the bound of `samples` codes less the elbo of the same codes.
+
+    Too low in the mean, as that bound lies below log p(x), and by its noise it may be < 0.
+    """
+
+    channel: str
+    id: int
+    step: int
+    indices: NDArray[np.int64]
+    gap: Array
+    samples: int
+
+
+@dataclass(frozen=True)
 class MixtureFitted:
     """Answer to FitMixture. log_likelihood, bound: nats a point; responsibilities: float32 (n, components).
 
@@ -580,7 +606,18 @@ class EngineFailed:
     context: dict[str, Any] = field(default_factory=dict)
 
 
-Answer = Decoded | Encoded | Rendered | Inspected | Climbed | Improved | TermsRead | MixtureFitted | RequestFailed
+Answer = (
+    Decoded
+    | Encoded
+    | Rendered
+    | Inspected
+    | Climbed
+    | Improved
+    | TermsRead
+    | GapsEstimated
+    | MixtureFitted
+    | RequestFailed
+)
 Event = (
     RunStatus
     | RunOpened

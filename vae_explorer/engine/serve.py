@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from vae_explorer.data.image_data import ImageData
 from vae_explorer.engine.failures import sentence_of
+from vae_explorer.engine.gap_estimates import gap_slices
 from vae_explorer.engine.messages import (
     SMALL_BATCH,
     Answer,
@@ -17,6 +18,7 @@ from vae_explorer.engine.messages import (
     Decoded,
     Encode,
     Encoded,
+    EstimateGaps,
     FitMixture,
     Render,
     Rendered,
@@ -69,6 +71,8 @@ def answer_slices(request: Request, model: Any, data: Any, *, lattice: Lattice |
                 return (yield from _render(request, model, data))
             case FitMixture():
                 return (yield from fit_slices(request, step=0 if model is None else model.step))
+            case EstimateGaps():
+                return (yield from gap_slices(request, model, n_images=len(data)))
             case _:
                 return (yield from theory_slices(request, lattice or Lattice(model), n_images=len(data)))
     except Exception as error:

@@ -67,6 +67,11 @@ class Channel(QObject):
         """Ask for every term of the bound of one image."""
         return self._ask(lambda id_: m.ReadTerms(self.name, id_, index, samples, seed))
 
+    def estimate_gaps(self, indices: ArrayLike, *, samples: int = 64, seed: int = 0) -> int:
+        """Ask for the gaps of images by index (n,), from `samples` codes of each."""
+        wanted = np.array(np.atleast_1d(indices), dtype=np.int64)
+        return self._ask(lambda id_: m.EstimateGaps(self.name, id_, wanted, samples, seed))
+
     def fit_mixture(self, **question: Any) -> int:
         """Ask for one action of EM; the keywords are the fields of `messages.FitMixture`."""
         return self._ask(lambda id_: m.FitMixture(self.name, id_, **question))

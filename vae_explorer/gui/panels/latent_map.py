@@ -8,17 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, Qt, Slot
 from PySide6.QtGui import QImage, QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from vae_explorer.config_rules import has_normal_prior
 from vae_explorer.engine.messages import CodesSnapshot, Decoded, Encoded
 from vae_explorer.gui.controller import ModelController
 from vae_explorer.gui.panels.map_classes import MapClasses
+from vae_explorer.gui.panels.map_colours import MapColours
 from vae_explorer.gui.panels.map_posterior import MapPosterior
 from vae_explorer.gui.panels.plane_feed import PlaneFeed
 from vae_explorer.gui.selection import Selection
 from vae_explorer.gui.theme import GRID_PX
 from vae_explorer.gui.widgets.class_chooser import ClassChooser
+from vae_explorer.gui.widgets.cloud_tools import CloudTools
 from vae_explorer.gui.widgets.code_fields import CodeFields
 from vae_explorer.gui.widgets.eliding_label import ElidingLabel
 from vae_explorer.gui.widgets.find_bar import FindBar
@@ -48,6 +50,9 @@ class LatentMapPanel(QWidget):
         self._build()
         self._posterior = MapPosterior(controller, self._map, self._tools, self)
         self._classes = MapClasses(controller, self._map, self._tools, self._chooser, self)
+        self.colours = MapColours(
+            controller, self._map, tools=self._tools, cloud_tools=self._cloud_tools, legend=self._legend, parent=self
+        )
         self._connect()
         self._on_run_opened()
         self._on_data_changed()
@@ -68,6 +73,7 @@ class LatentMapPanel(QWidget):
     def _build(self) -> None:
         self._tools = MapTools()
         self._legend = ClassLegend()
+        self._cloud_tools = CloudTools()
         self._chooser = ClassChooser()
         self._map = MapView()
         self._map.setObjectName("latent_map")
@@ -76,7 +82,8 @@ class LatentMapPanel(QWidget):
             self.tr(
                 "Arrow keys move the selected code, with Shift farther, with Control the view. "
                 "N selects the nearest image, A and B set the ends of the path, plus and minus zoom, 0 shows all, "
-                "P and E show the true posterior and the energy of the selected image, I improves its q."
+                "P and E show the true posterior and the energy of the selected image, I improves its q, "
+                "C changes what the colours mean, D shows the density, the square brackets change the points' size."
             )
         )
         self._empty = QLabel(self.tr("Open a run, or press Train:\nthe codes of the images appear here."), self._map)
@@ -95,8 +102,10 @@ class LatentMapPanel(QWidget):
         below.addWidget(self._fields)
         below.addWidget(self._find)
         below.addStretch(1)
+        below.addWidget(self._fit_button())
         above = QHBoxLayout()
         above.setSpacing(GRID_PX)
+        above.addWidget(self._cloud_tools, 0, Qt.AlignmentFlag.AlignTop)
         above.addWidget(self._legend, 2)
         above.addWidget(self._chooser)
         above.addWidget(self._state, 1)
@@ -107,6 +116,15 @@ class LatentMapPanel(QWidget):
         column.addLayout(above)
         column.addWidget(self._map, 1)
         column.addLayout(below)
+
+    def _fit_button(self) -> QToolButton:
+        button = QToolButton()
+        button.setText(self.tr("Fit"))
+        button.setObjectName("reset_view")
+        button.setToolTip(self.tr("Show all points again (key 0). Wheel zooms; Space-drag or middle-drag pans."))
+        button.setAccessibleName(self.tr("reset view"))
+        button.clicked.connect(self.reset_view)
+        return button
 
     def _connect(self) -> None:
         controller = self._controller
@@ -123,6 +141,7 @@ class LatentMapPanel(QWidget):
         self._feed.shown.connect(self._on_plane_shown)
         self._map.touched.connect(self._on_touched)
         self._map.picked.connect(self._on_picked)
+        self._map.hovered.connect(self._on_hovered)
         self._map.end_moved.connect(self._on_end_moved)
         self._map.end_clicked.connect(self._on_end_clicked)
         self._map.nudged.connect(self._on_nudged)
@@ -131,7 +150,6 @@ class LatentMapPanel(QWidget):
         self._map.navigated.connect(self._on_navigated)
         self._tools.axes_chosen.connect(self._on_axes_chosen)
         self._tools.layers_changed.connect(self._on_layers_changed)
-        self._tools.reset_asked.connect(self.reset_view)
         self._tools.mean_draw.drawing_changed.connect(controller.set_drawing)
         self._tools.mean_draw.redraw_asked.connect(controller.redraw)
         self._legend.hidden_changed.connect(self._map.set_hidden)
@@ -183,7 +201,7 @@ class LatentMapPanel(QWidget):
         if codes is not None and codes.loc.shape[1] != self._latent.latent_dim:
             codes = None
         self._latent.set_codes(codes, selection.code)
-        self._map.set_points(self._latent.points, self._labels_of(codes))
+        self.colours.show(codes, self._latent.points, self._labels_of(codes))
         self._classes.mark(codes, self._latent.points)
         self._empty.setVisible(codes is None)
         self._show_state()
@@ -201,6 +219,7 @@ class LatentMapPanel(QWidget):
         has_rings = self._has_rings and self._tools.is_on("rings")
         overlay = self._latent.overlay(selection, has_rings=has_rings, has_path=has_model and self._tools.is_on("path"))
         self._map.set_overlay(overlay)
+        self._map.set_selected(self._place_of(selection.image))
         self._fields.set_values(self._latent.project(selection.code)[: 1 if self._latent.is_line else 2])
         self._find.set_current(selection.image)
         if self._latent.latent_dim > 2:
@@ -245,6 +264,20 @@ class LatentMapPanel(QWidget):
         if codes is not None:
             self._controller.select_image(int(codes.indices[place]))
 
+    @Slot(int)
+    def _on_hovered(self, place: int) -> None:
+        codes, data = self._latent.codes, self._controller.data
+        if place < 0 or codes is None or data is None:
+            self._show_state()
+            return
+        image = int(codes.indices[place])
+        parts = [self.tr("image {n}").format(n=f"{image:,}")]
+        if data.labels is not None and image < len(data):
+            label = int(data.labels[image])
+            parts.append(data.class_names[label] if 0 <= label < len(data.class_names) else self._unnamed(label))
+        parts.append(self.colours.words_of(place))
+        self._state.setText(" · ".join(part for part in parts if part))
+
     @Slot(str, float, float, bool)
     def _on_end_moved(self, which: Literal["a", "b"], x: float, y: float, is_final: bool) -> None:
         self._controller.set_end(which, self._latent.lift(x, y), is_final=is_final)
@@ -261,7 +294,7 @@ class LatentMapPanel(QWidget):
 
     @Slot(str)
     def _on_key_asked(self, name: str) -> None:
-        if self._posterior.take_key(name):
+        if self._posterior.take_key(name) or self.colours.take_key(name):
             return
         if name == "reset":
             self.reset_view()
@@ -279,7 +312,7 @@ class LatentMapPanel(QWidget):
         self._latent.set_axes(axes, self._controller.selection.code)
         self._show_axes()
         self._clear_plane()
-        self._map.set_points(self._latent.points, self._labels_of(self._controller.codes))
+        self.colours.show(self._latent.codes, self._latent.points, self._labels_of(self._latent.codes))
         self._classes.mark(self._controller.codes, self._latent.points)
         self._on_selection_changed(self._controller.selection)
         self.reset_view()
@@ -287,7 +320,7 @@ class LatentMapPanel(QWidget):
 
     @Slot()
     def _on_layers_changed(self) -> None:
-        self._map.cloud.setVisible(self._tools.is_on("points"))
+        self._map.cloud.setVisible(self._tools.is_on("points") or self._tools.is_on("density"))
         self._feed.is_on = self._tools.is_on("plane")
         self._map.plane.setVisible(self._feed.is_on)
         self._show_state()
@@ -329,6 +362,14 @@ class LatentMapPanel(QWidget):
         place = self._map.cloud.raster.pick(frame, (at[0], at[1]), float("inf"))
         if place is not None:
             self._on_picked(place)
+
+    def _place_of(self, image: int | None) -> int | None:
+        """Return where the points have an image; the indices of a snapshot rise."""
+        codes = self._latent.codes
+        if codes is None or image is None:
+            return None
+        place = int(np.searchsorted(codes.indices, image))
+        return place if place < len(codes.indices) and codes.indices[place] == image else None
 
     def _labels_of(self, codes: CodesSnapshot | None) -> NDArray[np.int64] | None:
         data = self._controller.data

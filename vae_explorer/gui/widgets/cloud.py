@@ -1,127 +1,80 @@
-"""A cloud of up to some 100,000 coloured points as one raster: NumPy finds each pixel's point, Qt draws one image.
+"""A cloud of up to some million coloured points as one image that is painted only where something has changed.
 
-Cost: a scatter, two dilations of the image and one table look-up, so it grows with the pixels, hardly with the points.
+Memory: 17 bytes a shown point beside what is handed in (its two numbers, its mark, its place among the colours and in
+the index), and 4 more while some are not shown. What is painted at rest is what painting all points in order gives.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtGui import QColor, QImage
 
+from vae_explorer.gui.widgets.cloud_colours import PointColours, premultiplied
+from vae_explorer.gui.widgets.cloud_discs import MOST_DISCS, draw_discs
 from vae_explorer.gui.widgets.view_frame import ViewFrame
+from vae_explorer.latent.pixel_view import PixelView, cell_view, counts
+from vae_explorer.latent.point_index import PointIndex
+from vae_explorer.latent.point_raster import disc_reach, marks_of, rasterise
+from vae_explorer.latent.value_scale import LEVELS, ValueScale
 
-Ids = NDArray[np.int32]
-PLACE_BITS = 6
-"""Bits for a colour's place beside a point's order in 31 bits: 62 colours, 33 million points."""
-
-
-def point_radius_px(n_points: int) -> float:
-    """Return the radius of a point: the more there are the smaller they get."""
-    return float(np.clip(4.3 - 0.75 * math.log10(max(n_points, 30) / 30.0), 1.35, 4.3))
-
-
-class PointColours:
-    """The colours of points by label, ready for `rasterise`: disc, soft rim, and where one disc lies over another."""
-
-    def __init__(self, colours: Sequence[str], ground: str, *, alpha: float = 1.0) -> None:
-        """colours: one for each label from 0, then one for every other label; ground: what parts touching discs."""
-        self.n_labels = len(colours) - 1
-        self._table = np.zeros(3 * (len(colours) + 1), dtype=np.uint32)
-        back = QColor(ground)
-        for place, name in enumerate(colours, start=1):
-            colour = QColor(name)
-            self._table[3 * place] = premultiplied(colour, alpha)
-            self._table[3 * place + 1] = premultiplied(colour, alpha * 0.45)
-            self._table[3 * place + 2] = premultiplied(_mixed(colour, back, 0.5), alpha)
-
-    def places(self, labels: NDArray[np.int64] | None, n_points: int) -> NDArray[np.uint8]:
-        """Return each point's place in the table (n_points,); labels past the colours repeat them, -1 is the last."""
-        if labels is None:
-            return np.full(n_points, self.n_labels + 1, dtype=np.uint8)
-        repeated = labels % max(self.n_labels, 1) + 1
-        return np.where((labels < 0) | (self.n_labels == 0), self.n_labels + 1, repeated).astype(np.uint8)
-
-    @property
-    def table(self) -> NDArray[np.uint32]:
-        """Premultiplied ARGB, three entries a place: disc, rim on the ground, rim on another disc."""
-        return self._table
+Floats = NDArray[np.float32]
+Style = Literal["points", "density"]
+DENSITY_ALPHA = 0.94
+SIZES = (-4, 6)
+"""Smallest and largest step of the points' size."""
+SIZE_A_STEP = 1.25
 
 
-def premultiplied(colour: QColor, alpha: float) -> int:
-    """Return a colour of an opacity from 0 to 1 as one number of QImage's premultiplied ARGB format."""
-    level = round(255 * alpha)
-    red, green, blue = (round(part * alpha) for part in (colour.red(), colour.green(), colour.blue()))
-    return (level << 24) | (red << 16) | (green << 8) | blue
-
-
-def rasterise(
-    px: NDArray[np.float32], places: NDArray[np.uint8], *, size: tuple[int, int], radius: float, colours: PointColours
-) -> NDArray[np.uint32]:
-    """Paint points at pixels px (n, 2) into an image (height, width) of premultiplied ARGB; later points lie on top.
-
-    size: (width, height). A point is a disc of `radius` pixels centred on the pixel that holds it, with a rim of
-    half opacity against stairs. Points that are not finite or outside are left out.
-    """
-    width, height = size
-    core_rows, full_rows = _disc_rows(radius)
-    margin = len(full_rows) // 2
-    padded_width = width + 2 * margin
-    # The centre of pixel k is k + 0.5: the floor is the pixel that holds the point. NaN compares false.
-    columns, rows = px[:, 0] + margin, px[:, 1] + margin
-    is_inside = (columns >= 0) & (columns < padded_width) & (rows >= 0) & (rows < height + 2 * margin)
-    kept = np.flatnonzero(is_inside)
-    # A pixel holds the order of its point, and in the low bits the point's place in the table: no look-up a pixel.
-    grid = np.zeros((height + 2 * margin, padded_width), dtype=np.int32)
-    order = np.arange(1, len(kept) + 1, dtype=np.int32) << PLACE_BITS
-    grid[rows[kept].astype(np.intp), columns[kept].astype(np.intp)] = order | places[kept]
-    core = _dilated(grid, core_rows, size, margin)
-    top = _dilated(grid, full_rows, size, margin)
-    has_core = core > 0
-    is_rim = core != top
-    index = np.where(has_core, core, top)
-    index &= (1 << PLACE_BITS) - 1
-    index *= 3
-    index += is_rim
-    index += is_rim & has_core
-    return colours.table.take(index)
-
-
-def nearest_within(px: NDArray[np.float32], at: tuple[float, float], radius: float) -> int | None:
-    """Return the index of the point of px (n, 2) nearest to `at` if it is at most `radius` pixels away, else None."""
-    if not len(px):
-        return None
-    offset = px - np.array(at, dtype=np.float32)
-    squared = np.einsum("ij,ij->i", offset, offset)
-    squared[~np.isfinite(squared)] = np.inf
-    best = int(np.argmin(squared))
-    return best if squared[best] <= radius * radius else None
+def point_radius_px(n_points: int, size_step: int = 0) -> float:
+    """Return the radius of a point: the more there are the smaller they get; `size_step`: larger by quarters."""
+    radius = float(np.clip(4.3 - 0.75 * math.log10(max(n_points, 30) / 30.0), 1.35, 4.3))
+    return float(np.clip(radius * SIZE_A_STEP**size_step, 0.6, 12.0))
 
 
 class CloudRaster:
-    """Points with labels, and the newest image of them; it is painted anew only when something visible changed."""
+    """Points with labels or levels, and the newest image of them.
+
+    style: discs, or how many points lie in each cell of a point's size. scale: of these counts, once painted.
+    """
 
     def __init__(self) -> None:
         self._points = np.zeros((0, 2), dtype=np.float32)
         self._labels: NDArray[np.int64] | None = None
+        self._levels: NDArray[np.uint8] | None = None
         self._hidden: frozenset[int] = frozenset()
         self._colours = PointColours(["#888888"], "#ffffff")
+        self._ramp = np.zeros(LEVELS + 1, dtype=np.uint32)
+        self._style: Style = "points"
+        self._size_step = 0
+        self._x = self._y = np.zeros(0, dtype=np.float32)
+        self._marks = np.zeros(0, dtype=np.int32)
+        self._places = np.zeros(0, dtype=np.uint8)
+        self._shown: NDArray[np.int32] | None = None
+        self._index: PointIndex | None = None
         self._key: tuple[object, ...] | None = None
         self._image = QImage()
-        self._pixels = np.zeros((1, 1), dtype=np.uint32)
-        self._version = 0
-        self._shown = np.zeros(0, dtype=np.intp)
-        self._places = np.zeros(0, dtype=np.uint8)
+        self._pixels: NDArray[np.uint32] | None = None
+        self._pixels_view: PixelView | None = None
+        self.scale: ValueScale | None = None
+        self.cell_px = 1
         self.n_painted = 0
         """How many images were made so far; tests hold that nothing is painted twice."""
 
-    def set_points(self, points: NDArray[np.float32], labels: NDArray[np.int64] | None) -> None:
-        """Take points (n, 2) and their labels (n,), None where the data has none."""
-        self._points, self._labels = np.asarray(points, dtype=np.float32), labels
+    # ---- what it shows --------------------------------------------------------------------------------------------
+
+    def set_points(self, points: Floats, labels: NDArray[np.int64] | None) -> None:
+        """Take points (n, 2) and their labels (n,), None where the data has none; they are not copied."""
+        self._points, self._labels, self._levels = np.asarray(points, dtype=np.float32), labels, None
         self._choose()
+
+    def set_look(self, colours: PointColours, levels: NDArray[np.uint8] | None) -> None:
+        """Colour the points (n,) by levels from 1 to the number of colours, or by their labels."""
+        self._colours, self._levels = colours, levels
+        self._choose_colours()
 
     def set_hidden(self, labels: frozenset[int]) -> None:
         """Leave out the points of these labels; they can be neither seen nor picked."""
@@ -129,89 +82,204 @@ class CloudRaster:
         self._choose()
 
     def set_colours(self, colours: PointColours) -> None:
-        """Take another set of colours."""
+        """Take the colours of the labels, or of the levels."""
         self._colours = colours
-        self._choose()
+        self._choose_colours()
+
+    def set_ramp(self, colours: PointColours) -> None:
+        """Take the colours of the levels of density."""
+        self._ramp = np.array([0, *(premultiplied(disc, DENSITY_ALPHA) for disc in colours.discs[:LEVELS])], np.uint32)
+        self._forget_image()
+
+    def set_style(self, style: Style) -> None:
+        """Show points or their density."""
+        self._style = style
+        self._forget_image()
+
+    def set_size_step(self, step: int) -> None:
+        """Make points larger or smaller, by steps of a quarter."""
+        self._size_step = min(max(step, SIZES[0]), SIZES[1])
+        self._forget_image()
 
     @property
-    def points(self) -> NDArray[np.float32]:
+    def style(self) -> Style:
+        """What is painted."""
+        return self._style
+
+    @property
+    def size_step(self) -> int:
+        """By how many steps points are larger than by themselves."""
+        return self._size_step
+
+    @property
+    def points(self) -> Floats:
         """All points (n, 2), hidden ones too."""
         return self._points
 
     @property
     def n_shown(self) -> int:
-        """How many points are not hidden."""
-        return len(self._shown)
+        """How many points are finite and not hidden."""
+        return len(self._x)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held for the points, without those handed in and without the image."""
+        own = self._x.nbytes + self._y.nbytes + self._marks.nbytes + self._places.nbytes
+        shown = 0 if self._shown is None else self._shown.nbytes
+        return own + shown + (0 if self._index is None else self._index.nbytes)
+
+    @property
+    def radius_px(self) -> float:
+        """Radius of a point."""
+        return point_radius_px(len(self._points), self._size_step)
+
+    def colour_of(self, place: int) -> QColor | None:
+        """Return the colour of the point of a place in `points`; None where it is not shown."""
+        shown = place if self._shown is None else int(np.searchsorted(self._shown, place))
+        if shown >= len(self._x) or (self._shown is not None and self._shown[shown] != place):
+            return None
+        return self._colours.discs[int(self._places[shown]) - 1]
+
+    # ---- what it answers ------------------------------------------------------------------------------------------
 
     def image(self, frame: ViewFrame, ratio: float) -> QImage:
         """Return the points on `frame` as a transparent image of its size times the device pixel ratio."""
-        key = (frame, ratio, self._version)
+        key = (frame, ratio)
         if key != self._key:
             self._key = key
-            self._paint(frame, ratio)
+            self._image = self._paint(frame, ratio)
+            self._image.setDevicePixelRatio(ratio)
+            self.n_painted += 1
         return self._image
 
     def pick(self, frame: ViewFrame, at: tuple[float, float], radius: float) -> int | None:
         """Return the place in `points` of the visible point nearest to pixel `at` within `radius`, else None."""
-        found = nearest_within(frame.to_px(self._points[self._shown]), at, radius)
-        return None if found is None else int(self._shown[found])
+        found = self._indexed().nearest(frame.to_view(*at), frame.scale, radius)
+        return found if found is None or self._shown is None else int(self._shown[found])
+
+    def prepare(self) -> None:
+        """Do now what the next pick, or a view that is zoomed in, would wait for: 1,000,000 points take some 30 ms."""
+        self._indexed()
+
+    # ---- painting -------------------------------------------------------------------------------------------------
+
+    def _paint(self, frame: ViewFrame, ratio: float) -> QImage:
+        size = max(1, round(frame.width * ratio)), max(1, round(frame.height * ratio))
+        if self._style == "density":
+            return self._paint_density(frame, ratio, size)
+        view, radius = PixelView.over(frame.x_range, frame.y_range, size), self.radius_px * ratio
+        few = self._few_in(view, disc_reach(radius))
+        if few is not None:
+            self._pixels_view = None
+            parts = self._x[few], self._y[few], self._places[few]
+            return draw_discs(*parts, view=view, radius=radius, colours=self._colours)
+        self._paint_discs(view, radius)
+        assert self._pixels is not None
+        return _shared_image(self._pixels)
+
+    def _few_in(self, view: PixelView, margin: int) -> NDArray[np.int32] | None:
+        """Return the points whose disc may be seen, in order, where they are few enough to be drawn one by one."""
+        left, top = -margin, -margin
+        x_range, y_range = view.part(left, top, view.size[0] + 2 * margin, view.size[1] + 2 * margin).ranges()
+        ids = self._candidates(x_range, y_range)
+        x, y = (self._x, self._y) if ids is None else (self._x[ids], self._y[ids])
+        is_seen = (x >= x_range[0]) & (x <= x_range[1]) & (y >= y_range[0]) & (y <= y_range[1])
+        if np.count_nonzero(is_seen) > MOST_DISCS:
+            return None
+        seen = np.flatnonzero(is_seen).astype(np.int32)
+        return seen if ids is None else ids[seen]
+
+    def _paint_discs(self, view: PixelView, radius: float) -> None:
+        """Paint the window; where it was moved by whole pixels, paint what has come into it."""
+        old, old_view = self._pixels, self._pixels_view
+        self._pixels = np.empty(view.size[::-1], dtype=np.uint32)
+        self._pixels_view = view
+        width, height = view.size
+        if old is None or old_view is None or not view.is_move_of(old_view):
+            self._paint_part(view, radius, 0, 0, width, height)
+            return
+        dx, dy = view.origin[0] - old_view.origin[0], view.origin[1] - old_view.origin[1]
+        if 2 * abs(dx) >= width or 2 * abs(dy) >= height:
+            self._paint_part(view, radius, 0, 0, width, height)
+            return
+        kept_x, kept_y = (max(0, -dx), min(width, width - dx)), (max(0, -dy), min(height, height - dy))
+        self._pixels[slice(*kept_y), slice(*kept_x)] = old[
+            kept_y[0] + dy : kept_y[1] + dy, kept_x[0] + dx : kept_x[1] + dx
+        ]
+        for first, last in ((0, kept_y[0]), (kept_y[1], height)):
+            self._paint_part(view, radius, 0, first, width, last - first)
+        for first, last in ((0, kept_x[0]), (kept_x[1], width)):
+            self._paint_part(view, radius, first, kept_y[0], last - first, kept_y[1] - kept_y[0])
+
+    def _paint_part(self, view: PixelView, radius: float, left: int, top: int, width: int, height: int) -> None:
+        if width <= 0 or height <= 0:
+            return
+        assert self._pixels is not None
+        part, margin = view.part(left, top, width, height), disc_reach(radius)
+        around = part.part(-margin, -margin, width + 2 * margin, height + 2 * margin)
+        ids = self._candidates(*around.ranges())
+        arrays = (self._x, self._y, self._marks)
+        if ids is not None:
+            arrays = (self._x[ids], self._y[ids], self._marks[ids])
+        painted = rasterise(*arrays, view=part, radius=radius, table=self._colours.table)
+        self._pixels[top : top + height, left : left + width] = painted
+
+    def _candidates(self, x_range: tuple[float, float], y_range: tuple[float, float]) -> NDArray[np.int32] | None:
+        """Return the points of a box and some around it, in order, where these are much fewer than all, else None."""
+        return None if self._index is None else self._index.within(x_range, y_range)
+
+    def _paint_density(self, frame: ViewFrame, ratio: float, size: tuple[int, int]) -> QImage:
+        cell = max(1, round(2 * self.radius_px * ratio))
+        view, hidden = cell_view((frame.x_range, frame.y_range), size, cell)
+        ids = self._candidates(*view.ranges())
+        x, y = (self._x, self._y) if ids is None else (self._x[ids], self._y[ids])
+        found = counts(x, y, view)
+        most = int(found.max(initial=0))
+        self.scale, self.cell_px = (ValueScale(1.0, float(max(most, 2)), is_log=True) if most else None), cell
+        colours = np.zeros(found.shape, dtype=np.uint32)
+        if self.scale is not None:
+            levels = self.scale.levels(found.ravel()).reshape(found.shape)
+            colours = np.where(found > 0, self._ramp.take(levels), np.uint32(0))
+        large = np.repeat(np.repeat(colours, cell, axis=0), cell, axis=1)
+        self._pixels = np.ascontiguousarray(large[hidden[1] :, hidden[0] :][: size[1], : size[0]])
+        self._pixels_view = None
+        return _shared_image(self._pixels)
+
+    # ---- what is derived ------------------------------------------------------------------------------------------
 
     def _choose(self) -> None:
-        if self._labels is None or not self._hidden:
-            self._shown = np.arange(len(self._points))
-        else:
-            self._shown = np.flatnonzero(~np.isin(self._labels, list(self._hidden)))
-        self._places = self._colours.places(self._labels, len(self._points))
-        self._version += 1
+        is_shown = np.isfinite(self._points).all(axis=1) if not _is_all_finite(self._points) else None
+        if self._labels is not None and self._hidden:
+            is_visible = ~np.isin(self._labels, list(self._hidden))
+            is_shown = is_visible if is_shown is None else is_shown & is_visible
+        self._shown = None if is_shown is None else np.flatnonzero(is_shown).astype(np.int32)
+        points = self._points if self._shown is None else self._points[self._shown]
+        self._x, self._y = np.ascontiguousarray(points[:, 0]), np.ascontiguousarray(points[:, 1])
+        self._index = None
+        self._choose_colours()
 
-    def _paint(self, frame: ViewFrame, ratio: float) -> None:
-        size = max(1, round(frame.width * ratio)), max(1, round(frame.height * ratio))
-        is_whole = len(self._shown) == len(self._points)
-        points, places = self._points, self._places
-        if not is_whole:
-            points, places = points[self._shown], places[self._shown]
-        px = (frame.to_px(points) - np.array([frame.left, frame.top], dtype=np.float32)) * np.float32(ratio)
-        radius = point_radius_px(len(self._points)) * ratio
-        # The image shares the array's memory: both are kept together.
-        self._pixels = rasterise(px, places, size=size, radius=radius, colours=self._colours)
-        self._image = QImage(self._pixels.data, *size, 4 * size[0], QImage.Format.Format_ARGB32_Premultiplied)
-        self._image.setDevicePixelRatio(ratio)
-        self.n_painted += 1
+    def _choose_colours(self) -> None:
+        places = self._colours.places(self._labels, len(self._points)) if self._levels is None else self._levels
+        self._places = places if self._shown is None else places[self._shown]
+        self._marks = marks_of(self._places)
+        self._forget_image()
 
+    def _forget_image(self) -> None:
+        self._key = self._pixels_view = None
 
-def _mixed(colour: QColor, other: QColor, share: float) -> QColor:
-    parts = zip(colour.getRgb()[:3], other.getRgb()[:3], strict=True)  # type: ignore[index]
-    return QColor(*(round(a + (b - a) * share) for a, b in parts))
+    def _indexed(self) -> PointIndex:
+        if self._index is None:
+            self._index = PointIndex(self._x, self._y)
+        return self._index
 
 
-def _disc_rows(radius: float) -> tuple[list[int], list[int]]:
-    """Return half widths of a disc's rows from top to bottom, -1 for an empty row: its core, and core with rim."""
-    reach = math.ceil(radius + 0.35)
-    offsets = np.arange(-reach, reach + 1)
-    distance = np.hypot(*np.meshgrid(offsets, offsets))
-    widths = []
-    for limit in (radius, radius + 0.6):
-        is_inside = distance <= limit
-        widths.append([int(row.sum() - 1) // 2 if row.any() else -1 for row in is_inside])
-    return widths[0], widths[1]
+def _is_all_finite(points: Floats) -> bool:
+    # A sum is finite unless one of its parts is not, or it is beyond float32: then each is looked at.
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(points.sum()))
 
 
-def _dilated(grid: Ids, half_widths: list[int], size: tuple[int, int], margin: int) -> Ids:
-    """Return for each pixel the largest id within a disc around it; rows are widened first, then laid over each other.
-
-    That takes about 4 maxima of whole images a pixel of radius, where trying each offset takes their square.
-    """
-    width, height = size
-    widened: dict[int, Ids] = {}
-    row = grid[:, margin : margin + width].copy()
-    for half in range(max(half_widths) + 1):
-        if half:
-            for start in (margin - half, margin + half):
-                np.maximum(row, grid[:, start : start + width], out=row)
-        if half in half_widths:
-            widened[half] = row.copy()
-    result = np.zeros((height, width), dtype=np.int32)
-    for place, half in enumerate(half_widths):
-        if half >= 0:
-            np.maximum(result, widened[half][place : place + height], out=result)
-    return result
+def _shared_image(pixels: NDArray[np.uint32]) -> QImage:
+    """Return an image that shares the memory of pixels (height, width): both are to be kept together."""
+    height, width = pixels.shape
+    return QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_ARGB32_Premultiplied)

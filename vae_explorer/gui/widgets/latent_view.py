@@ -152,6 +152,10 @@ class LatentView:
         if self._codes is None:
             self.points = np.zeros((0, 2), dtype=np.float32)
             return
+        if self.basis.kind == "axes" and self.basis.axes is not None:
+            # A column each, as they are: a product in double precision takes 30 ms for 1,000,000 points.
+            self.points = self._codes.loc[:, list(self.basis.axes)]
+            return
         self.points = self.basis.project(self._codes.loc).astype(np.float32)
         if self.is_line:
             self.points[:, 1] = self._codes.elbo if has_bound(self._codes) else -self._codes.distortion

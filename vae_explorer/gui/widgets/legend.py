@@ -31,6 +31,7 @@ class LegendChip(QAbstractButton):
         short = name if len(name) <= MAX_NAME_CHARS else name[: MAX_NAME_CHARS - 1] + "…"
         self.setText(short)
         self.setObjectName(f"legend_{label}")
+        self.is_coloured = True
         self.setCheckable(True)
         self.setChecked(True)
         self.setFont(tick_font())
@@ -55,7 +56,7 @@ class LegendChip(QAbstractButton):
             painter.setPen(QPen(QColor(theme.accent), 1.5) if self.hasFocus() else Qt.PenStyle.NoPen)
             painter.setBrush(QColor(theme.raised))
             painter.drawRoundedRect(box, 5, 5)
-        colour = QColor(theme.class_colour(self.label))
+        colour = QColor(theme.class_colour(self.label) if self.is_coloured else theme.text)
         painter.setPen(QPen(colour if self.isChecked() else QColor(theme.muted), 1.5))
         painter.setBrush(colour if self.isChecked() else Qt.BrushStyle.NoBrush)
         painter.drawEllipse(QPointF(11, box.center().y()), 4.25, 4.25)
@@ -93,6 +94,7 @@ class ClassLegend(QScrollArea):
         super().__init__(parent)
         self._chips: list[LegendChip] = []
         self._hidden: frozenset[int] = frozenset()
+        self._is_coloured = True
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -125,8 +127,16 @@ class ClassLegend(QScrollArea):
             chip.show()
             self._chips.append(chip)
         self._hidden = frozenset()
+        self.set_coloured(self._is_coloured)
         self.setVisible(bool(self._chips))
         self._fit_height()
+
+    def set_coloured(self, is_coloured: bool) -> None:
+        """Show the classes' colours, or one for all where the map's colours mean something else."""
+        self._is_coloured = is_coloured
+        for chip in self._chips:
+            chip.is_coloured = is_coloured
+            chip.update()
 
     def _on_toggled(self) -> None:
         self._take(frozenset(chip.label for chip in self._chips if not chip.isChecked()))

@@ -12,19 +12,17 @@ from vae_explorer.gui.widgets.latent_view import latent_name
 from vae_explorer.gui.widgets.mean_draw import MeanDrawSwitch
 from vae_explorer.gui.widgets.toggle_style import toggle_sheet
 
-Layer = Literal["points", "plane", "rings", "path", "picture", "posterior", "energy"]
+Layer = Literal["points", "density", "plane", "rings", "path", "picture", "posterior", "energy"]
 
 
 class MapTools(QWidget):
-    """Axes (latent_dim > 2), layers, mean or draw, and the way back to the whole.
+    """Axes (latent_dim > 2), layers, mean or draw.
 
     axes_chosen(object): (i, j) or 'pca'. layers_changed(): a toggle was pressed, see `is_on`.
-    reset_asked(): show everything.
     """
 
     axes_chosen = Signal(object)
     layers_changed = Signal()
-    reset_asked = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -42,13 +40,6 @@ class MapTools(QWidget):
         row.addStretch(1)
         self.mean_draw = MeanDrawSwitch()
         row.addWidget(self.mean_draw)
-        reset = QToolButton()
-        reset.setText(self.tr("Fit"))
-        reset.setObjectName("reset_view")
-        reset.setToolTip(self.tr("Show all points again (key 0). Wheel zooms; Space-drag or middle-drag pans."))
-        reset.setAccessibleName(self.tr("reset view"))
-        reset.clicked.connect(self.reset_asked)
-        row.addWidget(reset)
         self.set_latent_dim(2)
         self._restyle()
 
@@ -132,6 +123,11 @@ class MapTools(QWidget):
                 self.tr("Points"),
                 self.tr("A point for each image: the mean of its q(z|x); with a ring where M2 sees its label."),
                 True,
+            ),
+            "density": (
+                self.tr("Density"),
+                self.tr("How many images lie in each cell of a point's size, in place of the points (key D)."),
+                False,
             ),
             "plane": (
                 self.tr("Plane"),

@@ -12,12 +12,15 @@ from PySide6.QtGui import QFocusEvent, QImage, QKeyEvent, QMouseEvent, QWheelEve
 from PySide6.QtWidgets import QWidget
 
 from vae_explorer.gui.theme import Theme, current_theme
-from vae_explorer.gui.widgets.cloud import PointColours
+from vae_explorer.gui.widgets.cloud import Style
+from vae_explorer.gui.widgets.cloud_colours import class_colours, value_colours
 from vae_explorer.gui.widgets.labelled_layer import LabelledLayer
 from vae_explorer.gui.widgets.map_layers import END_RADIUS_PX, CloudLayer, MapLayer, Overlay, OverlayLayer
 from vae_explorer.gui.widgets.plane_layer import PlaneLayer
 from vae_explorer.gui.widgets.plot_style import apply_plot_theme, prepare_plot, set_axis_label
+from vae_explorer.gui.widgets.point_marks import PointMarks
 from vae_explorer.gui.widgets.posterior_layer import EnergyLayer, PosteriorLayer
+from vae_explorer.gui.widgets.scale_layer import ScaleLayer, ScaleLegend
 from vae_explorer.gui.widgets.view_frame import ViewFrame
 
 PICK_RADIUS_PX = 4.0
@@ -36,6 +39,8 @@ MOVES = {Qt.Key.Key_Left: (-1, 0), Qt.Key.Key_Right: (1, 0), Qt.Key.Key_Up: (0, 
 ASKS = {
     Qt.Key.Key_A: "a", Qt.Key.Key_B: "b", Qt.Key.Key_N: "nearest", Qt.Key.Key_0: "reset",
     Qt.Key.Key_P: "posterior", Qt.Key.Key_E: "energy", Qt.Key.Key_I: "improve",
+    Qt.Key.Key_C: "colour", Qt.Key.Key_D: "density",
+    Qt.Key.Key_BracketLeft: "smaller", Qt.Key.Key_BracketRight: "larger",
 }  # fmt: skip
 ZOOMS = (Qt.Key.Key_Plus, Qt.Key.Key_Equal, Qt.Key.Key_Minus)
 
@@ -51,13 +56,15 @@ class MapView(pg.PlotWidget):
     end_moved(str, float, float, bool): the handle 'a' or 'b' is dragged here; True when it is let go.
     end_clicked(str): a handle was pressed and let go without moving.
     nudged(float, float): an arrow key asks to move the selection by so many map units.
-    key_asked(str): a key of the map was pressed: 'a', 'b', 'nearest', 'reset', 'posterior', 'energy', 'improve'.
+    hovered(int): the pointer is over this point (its place in the points), or over none: -1.
+    key_asked(str): a key of the map was pressed: a value of `ASKS`.
     view_settled(): the visible range has not changed for a moment.
     navigated(): the person panned or zoomed.
     """
 
     touched = Signal(float, float, bool)
     picked = Signal(int)
+    hovered = Signal(int)
     end_moved = Signal(str, float, float, bool)
     end_clicked = Signal(str)
     nudged = Signal(float, float)
@@ -74,14 +81,18 @@ class MapView(pg.PlotWidget):
         self._box.disableAutoRange()
         self.plane, self.energy, self.cloud = PlaneLayer(), EnergyLayer(), CloudLayer()
         self.labelled, self.posterior, self.over = LabelledLayer(), PosteriorLayer(), OverlayLayer()
+        self.marks, self.scale = PointMarks(self.cloud.raster), ScaleLayer(self.legend)
+        self._values: ScaleLegend | None = None
         self._layers: tuple[MapLayer, ...] = (
-            self.plane, self.energy, self.cloud, self.labelled, self.posterior, self.over,
+            self.plane, self.energy, self.cloud, self.labelled, self.posterior, self.marks, self.scale, self.over,
         )  # fmt: skip
         for depth, layer in enumerate(self._layers):
             layer.setZValue(depth)
             self._box.addItem(layer, ignoreBounds=True)
         self._settling = QTimer(self, singleShot=True, interval=SETTLE_MS)
         self._settling.timeout.connect(self.view_settled)
+        self._resting = QTimer(self, singleShot=True, interval=SETTLE_MS)
+        self._resting.timeout.connect(self.cloud.raster.prepare)
         self._overlay_due = QTimer(self, singleShot=True, interval=OVERLAY_MS, timerType=Qt.TimerType.PreciseTimer)
         self._overlay_due.timeout.connect(self.over.update)
         self._pressed_at: QPointF | None = None
@@ -107,13 +118,46 @@ class MapView(pg.PlotWidget):
 
     def set_points(self, points: NDArray[np.float32], labels: NDArray[np.int64] | None) -> None:
         """Show codes at points (n, 2) with the labels (n,) that colour them."""
+        self.marks.mark(selected=None, hovered=None)
         self.cloud.raster.set_points(points, labels)
-        self.cloud.update()
+        self._on_cloud_changed()
+
+    def set_levels(self, levels: NDArray[np.uint8] | None, legend: ScaleLegend | None) -> None:
+        """Colour the points by levels (n,) of a scale, which the legend shows, or by their labels (None)."""
+        theme = current_theme()
+        self._values = legend
+        self.cloud.raster.set_look(class_colours(theme) if levels is None else value_colours(theme), levels)
+        self._on_cloud_changed()
+
+    def set_style(self, style: Style, size_step: int) -> None:
+        """Show points or their density, with points larger or smaller by steps."""
+        self.cloud.raster.set_style(style)
+        self.cloud.raster.set_size_step(size_step)
+        self._on_cloud_changed()
 
     def set_hidden(self, labels: frozenset[int]) -> None:
         """Leave out the points of some labels."""
         self.cloud.raster.set_hidden(labels)
-        self.cloud.update()
+        self._on_cloud_changed()
+
+    def set_selected(self, place: int | None) -> None:
+        """Mark the point of the selected image (its place in the points)."""
+        self.marks.mark(selected=place, hovered=self.marks.hovered)
+
+    def legend(self) -> ScaleLegend | None:
+        """Return what the colours mean, None where they are those of classes."""
+        raster = self.cloud.raster
+        if not self.cloud.isVisible():
+            return None
+        if raster.style == "points":
+            return self._values
+        title = self.tr("images in a cell of {n} × {n} pixels").format(n=raster.cell_px)
+        return ScaleLegend(title, raster.scale, is_clipped=False)
+
+    def _on_cloud_changed(self) -> None:
+        self._resting.start()
+        for layer in (self.cloud, self.marks, self.scale):
+            layer.update()
 
     def set_overlay(self, overlay: Overlay) -> None:
         """Draw these things over the points."""
@@ -167,7 +211,9 @@ class MapView(pg.PlotWidget):
         for layer in self._layers:
             layer.theme = theme
             layer.update()
-        self.cloud.raster.set_colours(PointColours([*theme.classes, theme.muted], theme.surface, alpha=0.94))
+        self.cloud.raster.set_ramp(value_colours(theme))
+        is_by_class = self._values is None
+        self.cloud.raster.set_colours(class_colours(theme) if is_by_class else value_colours(theme))
 
     def _on_frame_changed(self, *_: object) -> None:
         frame = self.frame()
@@ -190,6 +236,15 @@ class MapView(pg.PlotWidget):
         else:
             self.touched.emit(x, y, is_final)
 
+    def _hover(self, at: QPointF | None) -> None:
+        """Mark the point that a click here would pick."""
+        place: int | None = None
+        if at is not None and self.cloud.isVisible() and self.frame().contains(at.x(), at.y()):
+            place = self.cloud.raster.pick(self.frame(), (at.x(), at.y()), PICK_RADIUS_PX)
+        if place != self.marks.hovered:
+            self.marks.mark(selected=self.marks.selected, hovered=place)
+            self.hovered.emit(-1 if place is None else place)
+
     def _update_cursor(self, at: QPointF | None = None) -> None:
         if self._panned_from is not None:
             shape = Qt.CursorShape.ClosedHandCursor
@@ -197,6 +252,8 @@ class MapView(pg.PlotWidget):
             shape = Qt.CursorShape.OpenHandCursor
         elif at is not None and self._end_at(at) is not None:
             shape = Qt.CursorShape.SizeAllCursor
+        elif self.marks.hovered is not None:
+            shape = Qt.CursorShape.PointingHandCursor
         else:
             shape = Qt.CursorShape.CrossCursor
         self.viewport().setCursor(shape)
@@ -235,6 +292,8 @@ class MapView(pg.PlotWidget):
             # A handle that is only clicked stays where it is; a place is followed from the first pixel.
             if self._grabbed is None or self._has_moved:
                 self._report(at, is_final=False)
+        is_free = self._panned_from is None and self._pressed_at is None
+        self._hover(at if is_free else None)
         self._update_cursor(at)
         event.accept()
 
@@ -310,6 +369,7 @@ class MapView(pg.PlotWidget):
 
     def leaveEvent(self, event: QEvent) -> None:
         # pyqtgraph's own handler looks for a drag of its scene; presses never reach that scene.
+        self._hover(None)
         event.accept()
 
 

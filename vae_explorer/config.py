@@ -76,18 +76,23 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
     @staticmethod
     def from_toml(text: str, *, where: str = "the configuration") -> RunConfig:
         """Parse TOML text, also a run.toml with its settings below [config]; ConfigError names the line or the key."""
-        try:
-            tables = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            line = _line_of(error, text)
-            raise ConfigError(f"{where}: line {line} is not valid TOML ({error}); correct it.") from None
-        of_run = tables.get("config")
-        if isinstance(of_run, dict) and not tables.keys() & set(SECTIONS):
-            tables = of_run
-        return RunConfig.from_dict(tables, where=where)
+        return RunConfig.from_dict(config_tables(text, where=where), where=where)
 
 
 SECTIONS = RunConfig.__struct_fields__
+
+
+def config_tables(text: str, *, where: str) -> dict[str, Any]:
+    """Return the tables of TOML text, of a run.toml those below [config], not checked; ConfigError names the line."""
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        line = _line_of(error, text)
+        raise ConfigError(f"{where}: line {line} is not valid TOML ({error}); correct it.") from None
+    of_run = tables.get("config")
+    if isinstance(of_run, dict) and not tables.keys() & set(SECTIONS):
+        return of_run
+    return tables
 
 
 def _line_of(error: tomllib.TOMLDecodeError, text: str) -> int:
@@ -228,15 +233,19 @@ def parse_assignment(text: str) -> tuple[str, Any]:
 
 def read_config_file(path: Path) -> RunConfig:
     """Read a TOML configuration; DataError when it is missing or too large, ConfigError for what it says."""
+    return RunConfig.from_toml(read_config_text(path), where=str(path))
+
+
+def read_config_text(path: Path) -> str:
+    """Return the text of a TOML configuration; DataError when it is missing or too large to be one."""
     try:
         size = path.stat().st_size
         if size > MAX_CONFIG_BYTES:
             raise DataError(
                 f"{path}: {size:,} bytes found, a configuration has at most {MAX_CONFIG_BYTES:,}; name a TOML file."
             )
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
         raise DataError(f"{path}: not UTF-8 text, expected a TOML configuration; save it as UTF-8.") from None
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}, expected a TOML configuration; check the path.") from None
-    return RunConfig.from_toml(text, where=str(path))

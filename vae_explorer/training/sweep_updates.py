@@ -1,0 +1,172 @@
+"""The updates of a sweep: the same images and noise for all models, one backward pass, each model its own latch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vae_explorer.config import RunConfig
+from vae_explorer.data.image_data import ImageData
+from vae_explorer.model.noise import Stream, seeded_generator
+from vae_explorer.model.pixels import Pixels
+from vae_explorer.model.stacked import StackedModels
+from vae_explorer.objective.objective import Objective, build_objective
+from vae_explorer.objective.stacked import StackedMeans, StackedObjective
+from vae_explorer.objective.terms import Batch, Live, Packing
+from vae_explorer.training.batches import build_batches
+from vae_explorer.training.live_values import LiveValues
+from vae_explorer.training.metrics import MetricSums
+from vae_explorer.training.stacked_adam import StackedAdam
+from vae_explorer.training.state import AnyArray, SessionMeta, stored_tensors, to_generator
+
+
+class SweepUpdates:
+    """Does the update of all models that follows any number of them; what it draws is what a plain run draws.
+
+    seats: of each model what a plain run has of its own, as views of what is common. Nothing here waits for the device,
+    and nothing is allocated that one step leaves to the next: a captured step can be replayed.
+    """
+
+    def __init__(
+        self,
+        configs: Sequence[RunConfig],
+        data: ImageData,
+        indices: NDArray[np.int64],
+        *,
+        stacked: StackedModels,
+        pixels: Pixels,
+    ) -> None:
+        """configs: of the models, which differ in beta alone; indices: the images that are trained on."""
+        config, device, n = configs[0], pixels.device, len(stacked)
+        train = config.train
+        self._pixels = pixels
+        self._seed = train.seed
+        self._batches = build_batches(config, data, indices, device=device)
+        self.single = build_objective(config, n_images=len(indices))
+        self.objective = StackedObjective(self.single, stacked)
+        rates = torch.zeros(n, device=device)
+        self.live = Live(beta=torch.zeros(n, device=device), free_bits=torch.zeros(n, device=device))
+        self.adam = StackedAdam(stacked, train, rates=rates)
+        self.sums = StackedSums(self.single.packing, n, device=device)
+        self._generator = seeded_generator(train.seed, Stream.TRAINING, device=device)
+        self._noise = torch.empty(self.single.samples, train.batch_size, config.model.latent_dim, device=device)
+        self.seats = [
+            Seat(self, model, stacked, LiveValues(of, n_images=len(indices), device=device), rates=rates)
+            for model, of in enumerate(configs)
+        ]
+
+    @property
+    def device(self) -> torch.device:
+        """Where it is trained."""
+        return self._pixels.device
+
+    def work(self, step: int) -> None:
+        """Do the update of all models that follows `step` updates."""
+        for seat in self.seats:
+            seat.live.apply(step)
+        x = self._pixels.take(self._batches.at(step), self._generator)
+        prior_z = None
+        if self.single.needs_prior_codes:
+            prior_z = torch.randn(len(x), self._noise.shape[-1], generator=self._generator, device=self.device)
+        noise = self._noise.normal_(generator=self._generator)
+        means = self.objective.means(Batch(x, prior_z=prior_z), noise=noise, live=self.live)
+        self.sums.add(means, self.adam.minimise(means.loss, differentiated=means.differentiated))
+
+    def generator_state(self) -> AnyArray:
+        """Return a copy of the state of the one generator, as every model's checkpoint has it."""
+        state: AnyArray = self._generator.get_state().numpy().copy()
+        return state
+
+    def restored_generator(self, arrays: Mapping[str, AnyArray], meta: SessionMeta) -> torch.Generator:
+        """As `Updates.restored_generator`."""
+        if self.device.type == meta.device:
+            return to_generator(arrays, self.device)
+        return seeded_generator(self._seed, Stream.TRAINING, meta.step, device=self.device)
+
+    def take_generator(self, generator: torch.Generator) -> None:
+        """Draw from this generator from now on."""
+        self._generator = generator
+
+
+class Seat:
+    """What `Updates` is to a plain run, of one model of a sweep: its part of all that is common, as views."""
+
+    labelled = None
+
+    def __init__(
+        self, updates: SweepUpdates, model: int, stacked: StackedModels, live: LiveValues, *, rates: Tensor
+    ) -> None:
+        live.rate = rates[model]
+        live.on_device = Live(beta=updates.live.beta[model], free_bits=updates.live.free_bits[model])
+        self.live = live
+        self.objective: Objective = updates.single
+        self.optimiser = SeatLatch(updates.adam.latches[model])
+        self.sums = updates.sums.of(model)
+        self._updates, self._model = updates, stacked.models[model]
+        self._moments = updates.adam.state_of(model)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """As `Updates.tensors`."""
+        return {**stored_tensors(self._model), **self._moments, "metrics": self.sums.row}
+
+    def generator_state(self) -> AnyArray:
+        """As `Updates.generator_state`."""
+        return self._updates.generator_state()
+
+    def restored_generator(self, arrays: Mapping[str, AnyArray], meta: SessionMeta) -> torch.Generator:
+        """As `Updates.restored_generator`."""
+        return self._updates.restored_generator(arrays, meta)
+
+    def restore(self, generator: torch.Generator, meta: SessionMeta) -> None:
+        """As `Updates.restore`; the last of the models that is restored says how the common noise goes on."""
+        self._updates.take_generator(generator)
+        self.live.restore(meta)
+
+
+class SeatLatch:
+    """What a session asks its optimiser, of one model's latch; all its weights are updated, always."""
+
+    part = None
+
+    def __init__(self, latch: Tensor) -> None:
+        self._latch = latch
+
+    def is_latched(self) -> bool:
+        """Whether an update was refused; waits for the device."""
+        return bool(self._latch.item())
+
+    def refuse(self) -> None:
+        """Refuse every update from now on."""
+        self._latch.fill_(1.0)
+
+    def release(self) -> None:
+        """Apply updates again."""
+        self._latch.zero_()
+
+
+class StackedSums:
+    """Sums of the metrics of M models, (M, packing.width + 1)."""
+
+    def __init__(self, packing: Packing, n_models: int, *, device: torch.device) -> None:
+        self._packing, self._device = packing, device
+        self._rows = torch.zeros(n_models, packing.width + 1, device=device)
+        self._ones = torch.ones(n_models, 1, device=device)
+
+    def of(self, model: int) -> MetricSums:
+        """Return the sums of one model, as a view."""
+        sums = MetricSums(self._packing, self._device)
+        sums.row = self._rows[model]
+        return sums
+
+    def add(self, means: StackedMeans, refused: Tensor) -> None:
+        """Add the means of one update, but not of models that refused it."""
+        added = self._rows + torch.cat((means.rows, self._ones), dim=1)
+        torch.where(refused.bool().unsqueeze(1), self._rows, added, out=self._rows)
+
+    def add_weighted(self, means: StackedMeans, weight: int) -> None:
+        """Add the means over `weight` images."""
+        self._rows += torch.cat((means.rows, self._ones), dim=1) * weight

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -12,6 +14,7 @@ from vae_explorer.config import RunConfig
 from vae_explorer.data.image_data import ImageData
 from vae_explorer.engine.loop import EngineLoop
 from vae_explorer.engine.mailbox import Mailbox
+from vae_explorer.engine.meeting import Meeting
 from vae_explorer.engine.messages import (
     EngineFailed,
     EngineState,
@@ -30,6 +33,8 @@ from vae_explorer.engine.outbox import Outbox
 from vae_explorer.errors import RunError, UsageError
 from vae_explorer.runs.folder import RunFolder
 from vae_explorer.runs.records import LogRecord, MetricRecord
+from vae_explorer.training.session import TrainingSession
+from vae_explorer.training.world import ALONE, World
 
 
 @dataclass(frozen=True)
@@ -70,26 +75,31 @@ def train_headless(
     live: Mapping[Literal["learning_rate", "beta"], float] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     is_interrupted: Callable[[], bool] | None = None,
+    world: World = ALONE,
 ) -> TrainResult:
     """Train a new run of `config`, or go on with the one at `run_path`, until `until_step` (None: its own length).
 
     live: values to change before the first update, each with its mark in the log at the step it begins from.
     on_progress is called every few milliseconds, in this thread. Once is_interrupted says so, the run is saved and
-    training ends. Raises what the loop ended with: UsageError, ConfigError, RunError, DataError or an unexpected one.
+    training ends. world: the processes that train this run together; each calls this alike, with the batch of all in
+    `config`; the first writes the run, and all stop at the same step, whichever is interrupted. Raises what the loop
+    ended with: UsageError, ConfigError, RunError, DataError or an unexpected one.
     """
     if resume == (config is not None):
         raise UsageError("Give either the configuration of a new run, or a run to go on with.")
     if resume and RunFolder.open(run_path).is_read_only:
         raise RunError(f"The run {run_path} is read-only; copy it to a folder of your own, and go on with that one.")
-    trainer = _Trainer(device)
+    trainer = _Trainer(device, world, is_interrupted or _never)
     try:
         trainer.put(OpenRun(run_path, data, run_path) if config is None else NewRun(config, data, run_path))
+        if world.size > 1:
+            world.check_alike(trainer.description(data), what="configuration, step or set of images")
         for name, value in (live or {}).items():
             trainer.put(SetLive(name, value))
         trainer.put(Start(until_step or trainer.target_step))
         started_s = time.perf_counter()
         while trainer.status.state is EngineState.RUNNING:
-            if is_interrupted is not None and is_interrupted():
+            if world.size == 1 and is_interrupted is not None and is_interrupted():
                 trainer.put(Pause())
             else:
                 trainer.turn()
@@ -101,12 +111,29 @@ def train_headless(
     return trainer.result(seconds)
 
 
+def _never() -> bool:
+    return False
+
+
+class _Sessions:
+    """Builds the sessions of one process among several."""
+
+    def __init__(self, world: World) -> None:
+        self.new = partial(TrainingSession.new, world=world)
+        self.resume = partial(TrainingSession.resume, world=world)
+
+
 class _Trainer:
     """A loop that is turned by hand, and what came out of it last."""
 
-    def __init__(self, device: str | None) -> None:
+    def __init__(self, device: str | None, world: World, is_interrupted: Callable[[], bool]) -> None:
         self._mailbox, self._outbox = Mailbox(), Outbox(on_wake=lambda: None)
-        self._loop = EngineLoop(self._mailbox, self._outbox, device=device, is_watched=False)
+        self._world = world
+        self._loop = EngineLoop(
+            self._mailbox, self._outbox, sessions=_Sessions(world), device=device, is_watched=False,
+            meeting=Meeting(world, is_interrupted) if world.size > 1 else None,
+        )  # fmt: skip
+        self._opened: RunOpened | None = None
         self._message = ""
         self._status: RunStatus | None = None
         self.progress = Progress(0, 0)
@@ -116,6 +143,11 @@ class _Trainer:
         """The newest status."""
         assert self._status is not None
         return self._status
+
+    def description(self, data: ImageData) -> str:
+        """Return what must be the same in every process that trains the open run."""
+        assert self._opened is not None
+        return json.dumps([self._opened.config.to_dict(), self._opened.step, data.digest])
 
     @property
     def target_step(self) -> int:
@@ -147,7 +179,9 @@ class _Trainer:
         """Sum up."""
         status, progress = self.status, self.progress
         assert status.run_path is not None
-        best = [entry.step for entry in RunFolder.open(status.run_path).checkpoints() if entry.is_best]
+        best = []
+        if self._world.is_first:
+            best = [entry.step for entry in RunFolder.open(status.run_path).checkpoints() if entry.is_best]
         return TrainResult(
             step=status.step, state=status.state, run_path=status.run_path, last_train=progress.last_train,
             last_held_out=progress.last_held_out, best_step=best[0] if best else None, seconds=seconds,
@@ -155,6 +189,8 @@ class _Trainer:
         )  # fmt: skip
 
     def _take(self, event: Event) -> None:
+        if isinstance(event, RunOpened):
+            self._opened = event
         match event:
             case RunStatus():
                 self._status = event

@@ -20,6 +20,7 @@ from vae_explorer.engine.failures import failed
 from vae_explorer.engine.follow import Following
 from vae_explorer.engine.jobs import JobQueue
 from vae_explorer.engine.mailbox import Mailbox, is_small
+from vae_explorer.engine.meeting import Meeting
 from vae_explorer.engine.outbox import Outbox
 from vae_explorer.engine.pacing import SLICE_S, Clock
 from vae_explorer.engine.priority import yield_to_window
@@ -64,9 +65,9 @@ class _Open:
 class EngineLoop:
     """Owns everything that is torch, in the one thread that calls `run` (or `turn` again and again).
 
-    sessions: what builds sessions, `TrainingSession` itself or a fake with its `new` and `resume`.
-    device: overrules that of the configuration. is_watched: whether anybody looks on, so that snapshots of the codes
-    are worth their time.
+    sessions: what builds sessions, `TrainingSession` itself or a fake with its `new` and `resume`. meeting: with the
+    other processes that train the run too. device: overrules that of the configuration. is_watched: whether anybody
+    looks on, so that snapshots of the codes are worth their time.
     n_turns: turns so far; error: what the last command or turn that failed ended with.
     """
 
@@ -78,10 +79,12 @@ class EngineLoop:
         sessions: Any = TrainingSession,
         device: str | None = None,
         is_watched: bool = True,
+        meeting: Meeting | None = None,
         clock: Clock = time.perf_counter,
     ) -> None:
         self._mailbox, self._outbox, self._clock = mailbox, outbox, clock
         self._sessions, self._device, self._is_watched = sessions, device, is_watched
+        self._meeting = meeting
         self._commands: deque[m.Command] = deque()
         self._open: _Open | None = None
         self._n_threads = torch.get_num_threads()
@@ -218,7 +221,8 @@ class EngineLoop:
 
     def _fail(self, error: Exception) -> None:
         """Say what failed, stand still, and go on serving: NewRun and OpenRun begin anew."""
-        log.error("a turn of the engine failed", exc_info=error)
+        if not isinstance(error, VaeExplorerError):
+            log.error("a turn of the engine failed", exc_info=error)
         self.error = error
         self._outbox.put(failed(error, "a turn of the engine"))
         self._reader.turn_off()
@@ -285,7 +289,10 @@ class EngineLoop:
         clock = self._clock
         n_threads = threads_for(session.config, n_parameters=session.n_parameters, available=self._n_threads)
         torch.set_num_threads(n_threads)
-        run = RunControl(session, data, path, self._outbox, clock=clock, on_written=self._mailbox.poke, source=source)
+        run = RunControl(
+            session, data, path, self._outbox, clock=clock, on_written=self._mailbox.poke, source=source,
+            meeting=self._meeting,
+        )  # fmt: skip
         showcase = Showcase(run.keeper, data, session.target_step, clock=clock)
         views = LiveViews(session, data, self._outbox, showcase=showcase, is_watched=self._is_watched, clock=clock)
         writer = source.writer() if source is not None and self._is_watched else None

@@ -10,10 +10,12 @@ from vae_explorer.data.image_data import ImageData
 from vae_explorer.engine.companion import Companion
 from vae_explorer.engine.failures import failed
 from vae_explorer.engine.fence import SliceFence
+from vae_explorer.engine.meeting import Meeting
 from vae_explorer.engine.messages import Elsewhere, EngineState, Notice, Part, RecordsAdded, RunOpened, RunStatus
 from vae_explorer.engine.outbox import Outbox
 from vae_explorer.engine.pacing import SLICE_S, Clock, SpeedMeter, StepClock
 from vae_explorer.engine.run_keeper import RunKeeper
+from vae_explorer.engine.silent_keeper import SilentKeeper
 from vae_explorer.errors import DivergedError, UsageError, VaeExplorerError
 from vae_explorer.runs.folder import RunFolder
 from vae_explorer.runs.records import LiveName, LogRecord
@@ -39,9 +41,13 @@ class RunControl:
         clock: Clock,
         on_written: Callable[[], None],
         source: RunFolder | None = None,
+        meeting: Meeting | None = None,
     ) -> None:
+        """meeting: with the other processes that train this run too, None where there are none."""
         self.session, self.data = session, data
-        self.keeper = RunKeeper(session, data, path, on_written=on_written, source=source)
+        self._meeting = meeting
+        kind = RunKeeper if meeting is None or meeting.is_first else SilentKeeper
+        self.keeper = kind(session, data, path, on_written=on_written, source=source)
         self.step_clock = StepClock()
         self.until_step = session.target_step
         self.companion: Companion | None = None
@@ -194,7 +200,8 @@ class RunControl:
         self._unit_s = (self._clock() - start_s) / max(n_units, 1)
         self._take_records()
         self._speed.add(self.session.step)
-        self._save_if_due()
+        if self._meeting is None:
+            self._save_if_due()
 
     def tend(self) -> None:
         """Tell what the writer thread has done and, a few times a second, how far it is."""
@@ -271,11 +278,20 @@ class RunControl:
         if did is Advance.DIVERGED:
             self._on_diverged()
             return
+        if self._meeting is not None and did is Advance.STEP and self._meeting.is_due(self.session.step):
+            self._meet(self._meeting)
         self._rest_at_end()
+
+    def _meet(self, meeting: Meeting) -> None:
+        """Pause where any process was told to, else save if that is due."""
+        if meeting.hold(self.session):
+            self._come_to_rest(EngineState.PAUSED)
+        else:
+            self._save_if_due()
 
     def _rest_at_end(self) -> None:
         """Stand still once the last update is done; an evaluation that is due then is done before, unless stepping."""
-        is_at_end = self._is_stopping or self.session.step >= self.until_step
+        is_at_end = self.is_running and (self._is_stopping or self.session.step >= self.until_step)
         if is_at_end and self._is_single_step:
             self._come_to_rest(EngineState.PAUSED, saves=False)
         elif is_at_end and not self.session.is_evaluating:

@@ -214,14 +214,14 @@ class TrainingSession:
         is_log_due = is_record_due(self.step, train)
         is_evaluation = len(self._held_out) > 0 and is_evaluation_due(self.step, train, self._n_train)
         if is_log_due or is_evaluation or self.step % LATCH_EVERY == 0:
-            self._settle()
+            self.settle()
         if is_log_due and not self.is_diverged:
             self._log_training()
         if is_evaluation and not self.is_diverged:
             self._begin_evaluation()
         return Advance.STEP
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
         """Ask the device whether it refused an update; if so, `step` goes back to that of the weights."""
         if not self.is_diverged and self._updates.optimiser.is_latched():
             self.is_diverged = True
@@ -265,7 +265,7 @@ class TrainingSession:
 
         Raises ConfigError when the value is out of range, or does not go with the configuration.
         """
-        self._settle()
+        self.settle()
         return self._mark(name, self._live.change(name, value, step=self.step))
 
     @property
@@ -275,7 +275,7 @@ class TrainingSession:
 
     def set_part(self, part: Part | None) -> MarkRecord | None:
         """Update one part's weights alone from the next update on, or all (None); None where that is so already."""
-        self._settle()
+        self.settle()
         if part == self.part:
             return None
         self._updates.optimiser.restrict(part)
@@ -322,7 +322,7 @@ class TrainingSession:
         return FrozenModel.of(self._looking())
 
     def _looking(self) -> ModelReader:
-        self._settle()
+        self.settle()
         self._reader.step, self._reader.run_name = self.step, self.run_name
         return self._reader
 
@@ -334,7 +334,7 @@ class TrainingSession:
 
     def state(self) -> tuple[dict[str, AnyArray], dict[str, Any]]:
         """Return (arrays, meta), copies of everything that decides how the training goes on."""
-        self._settle()
+        self.settle()
         arrays = to_arrays(self._updates.tensors())
         arrays["generator"] = self._updates.generator_state()
         meta = SessionMeta(

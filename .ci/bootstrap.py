@@ -54,7 +54,7 @@ def task_test(rest: list) -> int:
     if code:
         return code
     # A file stays on one of the two processes, with what its tests share.
-    quick = ("-q", "-m", "not slow", "-n", "2", "--dist", "loadfile")
+    quick = ("-q", "-m", "not slow", "-n", "2", "--dist", "loadfile", "-p", "no:benchmark")
     checks = {
         "ruff check": lambda: run_module("ruff", "check", "."),
         "ruff format": lambda: run_module("ruff", "format", "--check", "."),
@@ -79,11 +79,11 @@ def task_test_slow(rest: list) -> int:
 
 
 def task_bench(rest: list) -> int:
-    """Measure training and the live window; each prints one JSON object. Takes about a quarter of an hour."""
+    """Measure training, the live window and the latent map, each as one JSON object, and the parts: half an hour."""
     code = install(extras="[test]")
-    for name in ("training", "window", "evaluation"):
+    for name in ("training", "window", "latent_map", "evaluation"):
         code = code or run_module(f"tests.benchmarks.{name}", *rest)
-    return code
+    return code or run_module("pytest", "-q", "tests/benchmarks")
 
 
 TASKS = {"run": task_run, "test": task_test, "test-slow": task_test_slow, "bench": task_bench}

@@ -17,6 +17,8 @@ VENV = os.path.join(ROOT, ".venv")
 STAMP = os.path.join(VENV, "vae-explorer-installed.txt")
 OLDEST = (3, 11)
 NEWEST_TRIED = 14
+NO_TESTS = 5
+"""Exit code of pytest where no test is marked so."""
 NO_SCREEN = 4
 """Exit code of `vae-explorer` where there is no screen."""
 
@@ -74,8 +76,12 @@ def task_test(rest: list) -> int:
 
 
 def task_test_slow(rest: list) -> int:
-    """Run the tests that take minutes."""
-    return install(extras="[test]") or run_module("pytest", "-q", "-m", "slow", *rest)
+    """Run the tests that take minutes, the rest of them too when one fails."""
+    code = install(extras="[test]")
+    if code:
+        return code
+    ends = [run_module("pytest", f"tests/{part}", "-q", "-m", "slow", *rest) for part in ("unit", "gui", "end_to_end")]
+    return max(0 if end == NO_TESTS else end for end in ends)
 
 
 def task_bench(rest: list) -> int:

@@ -1,7 +1,7 @@
 """The parts that speed is made of, one at a time: pytest tests/benchmarks (pytest-benchmark).
 
-Compare two states of the program by `--benchmark-save=NAME`, then `--benchmark-compare=NAME` on the same machine. A part
-is a call of what the program itself calls; nothing here asserts a time, which is the machine's as much as ours.
+Compare two states of the program by `--benchmark-save=NAME`, then `--benchmark-compare=NAME` on the same machine. A
+part is a call of what the program itself calls; nothing here asserts a time, which is the machine's as much as ours.
 """
 
 from __future__ import annotations

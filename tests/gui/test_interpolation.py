@@ -8,7 +8,7 @@ from PySide6.QtCore import QPointF, Qt
 from PySide6.QtWidgets import QComboBox, QLabel, QSlider, QToolButton
 
 from vae_explorer.engine import messages as m
-from vae_explorer.gui.panels.interpolation import InterpolationPanel
+from vae_explorer.gui.panels.interpolation import SEEDS_APART, InterpolationPanel
 from vae_explorer.gui.widgets.film_strip import FilmStrip
 from vae_explorer.gui.widgets.number_field import NumberField
 from vae_explorer.gui.widgets.path_place import code_at, share_of_code
@@ -169,7 +169,7 @@ def test_an_end_comes_from_the_selection_an_image_or_the_prior(panel, fake_contr
     assert np.array_equal(fake_controller.selection.end_a, [0.5, -0.5])
     assert part(panel, FilmStrip, "strip").share == 0.0
     part(panel, QToolButton, "dice_b").click()
-    assert np.array_equal(fake_controller.selection.end_b, prior_codes(1, 2, 0)[0])
+    assert np.array_equal(fake_controller.selection.end_b, prior_codes(1, 2, SEEDS_APART)[0])
     field = part(panel, NumberField, "image_a")
     field.selectAll()
     qtbot.keyClicks(field, "7")

@@ -429,9 +429,9 @@ def test_the_path_bends_where_the_selection_says_so(qtbot: QtBot, open_fake_run:
     [
         ({}, True, "ELBO", "the prior p(z)"),
         ({"model.kind": "m2"}, True, "ELBO", "the prior p(z)"),
-        ({"model.prior": "mixture"}, False, "ELBO", "not this model's prior"),
-        ({"model.prior": "vampprior"}, False, "ELBO", "not this model's prior"),
-        ({"model.kind": "m1m2"}, False, "ELBO", "not this model's prior"),
+        ({"model.prior": "mixture"}, False, "ELBO", "the prior p(z)"),
+        ({"model.prior": "vampprior"}, False, "ELBO", "the prior p(z)"),
+        ({"model.kind": "m1m2"}, False, "ELBO", "the prior p(z)"),
         ({"model.kind": "autoencoder"}, False, "reconstruction loss", "box"),
     ],
 )

@@ -10,6 +10,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QAbstractButton
 
+from tests.gui.fakes import make_opened
+from vae_explorer.engine import messages as m
 from vae_explorer.gui.panels.sliders import SlidersPanel
 from vae_explorer.gui.theme import current_theme
 from vae_explorer.latent.grids import prior_codes
@@ -119,6 +121,21 @@ def test_zero_dice_and_back(make_panel, fake_controller):
     press(panel, "back")
     assert np.array_equal(fake_controller.selection.code, picked)
     assert fake_controller.selection.image == 5
+
+
+def test_the_dice_of_a_learnt_prior_asks_the_engine_for_a_draw_of_it(make_panel, fake_controller):
+    panel, opened = make_panel(2), make_opened(2)
+    fake_controller.handle(replace(opened, config=opened.config.with_values({"model.prior": "mixture"})))
+    press(panel, "dice")
+    (ask,) = fake_controller.take(m.Render)
+    assert (ask.recipe.what, ask.recipe.source, ask.recipe.rows, ask.recipe.cols) == ("samples", "prior", 1, 1)
+    codes = np.array([[[0.25, -1.5]]], dtype=np.float32)
+    picture, tiles = np.zeros((8, 8, 3), np.uint8), np.zeros((1, 1, 1, 8, 8), np.float32)
+    fake_controller.handle(m.Rendered(ask.channel, ask.id, 0, ask.recipe, picture, tiles, codes))
+    assert fake_controller.selection.code.tolist() == [0.25, -1.5]
+    press(panel, "dice")
+    (again,) = fake_controller.take(m.Render)
+    assert again.recipe.seed != ask.recipe.seed
 
 
 def test_an_autoencoder_draws_from_the_box_of_its_codes_and_has_no_kl(make_panel, fake_controller):

@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 
 from vae_explorer.engine.messages import CodesSnapshot, Decoded, Encoded, RunOpened
 from vae_explorer.gui.controller import ModelController
-from vae_explorer.gui.panels.code_draw import draw_code, draw_help
+from vae_explorer.gui.panels.code_draw import CodeDraw, draw_help
 from vae_explorer.gui.selection import Selection
 from vae_explorer.gui.theme import GRID_PX, current_theme
 from vae_explorer.gui.widgets.end_chooser import EndChooser
@@ -37,6 +37,8 @@ from vae_explorer.latent.paths import interpolate
 End = Literal["a", "b"]
 
 SLIDER_STEPS = 1000
+SEEDS_APART = 1_000_000
+"""Between the codes that the dice of A and of B draw."""
 
 
 class InterpolationPanel(QWidget):
@@ -53,7 +55,6 @@ class InterpolationPanel(QWidget):
         self._share = 0.5
         self._drawn_strip: Selection | None = None
         self._strip_step: int | None = None
-        self._seed = 0
         self._is_moving = False
         self._player = ToAndFro(self)
         self._picture_channel = controller.channel("interpolation")
@@ -165,10 +166,12 @@ class InterpolationPanel(QWidget):
         controller.label_changed.connect(self._ask_again)
         self._picture_channel.answered.connect(self._on_picture)
         self._strip_channel.answered.connect(self._on_strip)
-        for which, chooser in self._choosers.items():
+        for number, (which, chooser) in enumerate(self._choosers.items()):
             channel = controller.channel(f"interpolation_{which}")
             chooser.selected_asked.connect(partial(self._on_end_from_selection, which))
-            chooser.prior_asked.connect(partial(self._on_end_from_prior, which))
+            draw = CodeDraw(controller, f"interpolation_draw_{which}", chooser, first_seed=number * SEEDS_APART)
+            draw.drawn.connect(partial(self._move_end, which))
+            chooser.prior_asked.connect(draw.throw)
             chooser.image_asked.connect(channel.encode)
             channel.answered.connect(partial(self._on_end_encoded, which))
         self._swap.clicked.connect(controller.swap_ends)
@@ -234,10 +237,6 @@ class InterpolationPanel(QWidget):
 
     def _on_end_from_selection(self, which: End) -> None:
         self._controller.set_end(which, self._controller.selection.code)
-
-    def _on_end_from_prior(self, which: End) -> None:
-        self._move_end(which, draw_code(self._controller, self._seed))
-        self._seed += 1
 
     def _on_end_encoded(self, which: End, answer: Encoded) -> None:
         self._move_end(which, answer.loc[0])

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QStackedLayout, 
 from vae_explorer.config_rules import has_normal_prior
 from vae_explorer.engine.messages import CodesSnapshot, RunOpened
 from vae_explorer.gui.controller import ModelController
-from vae_explorer.gui.panels.code_draw import draw_code, draw_help
+from vae_explorer.gui.panels.code_draw import CodeDraw, draw_help
 from vae_explorer.gui.selection import Selection
 from vae_explorer.gui.theme import GRID_PX, current_theme
 from vae_explorer.gui.widgets.glyph_button import GlyphButton
@@ -32,7 +32,8 @@ class SlidersPanel(QWidget):
         super().__init__(parent)
         self.setObjectName("sliders_panel")
         self._controller = controller
-        self._seed = 0
+        self._draw = CodeDraw(controller, "sliders_draw", self)
+        self._draw.drawn.connect(self._select)
         self._is_moving = False
         self._origin: Selection = controller.selection
         self._has_order = False
@@ -76,7 +77,7 @@ class SlidersPanel(QWidget):
         self._back.clicked.connect(self._on_back)
         self._dice = GlyphButton("dice", self.tr("Randomise"))
         self._dice.setObjectName("sliders_dice")
-        self._dice.clicked.connect(self._on_dice)
+        self._dice.clicked.connect(self._draw.throw)
         self._order_note = QLabel()
         bar = QHBoxLayout()
         bar.setSpacing(GRID_PX // 2)
@@ -115,10 +116,6 @@ class SlidersPanel(QWidget):
 
     def _on_zero(self) -> None:
         self._select(np.zeros_like(self._controller.selection.code))
-
-    def _on_dice(self) -> None:
-        self._select(draw_code(self._controller, self._seed))
-        self._seed += 1
 
     def _on_back(self) -> None:
         self._controller.select_code(self._origin.code, image=self._origin.image)

@@ -126,6 +126,28 @@ class TestQuestions:
         qtbot.waitUntil(lambda: inspected(controller) == [(6, False)])
         assert asked(controller, m.Improve) == []
 
+    def test_while_training_the_ladder_is_asked_for_beside_a_look_at_the_same_weights(
+        self, qtbot: QtBot, open_fake_run: Open
+    ) -> None:
+        controller = open_fake_run()
+        panel = open_panel(qtbot, controller)
+        ladder = panel.findChild(BoundLadder)
+        assert isinstance(ladder, BoundLadder)
+        controller.handle(make_status(RUNNING, 100))
+        controller.select_image(6)
+        looks, climbs = asked(controller, m.Inspect), asked(controller, m.Climb)
+        assert controller.sent.index(climbs[0]) == controller.sent.index(looks[0]) + 1
+        MODEL.answer(controller, step=100)
+        assert ladder._exact.isVisible()
+        controller.handle(make_status(RUNNING, 150))
+        qtbot.waitUntil(lambda: inspected(controller) == [(6, False)])
+        assert asked(controller, m.Climb) == [], "a ladder takes its time"
+        MODEL.answer(controller, step=150)
+        assert "step 150" in text(panel, "bound_caption")
+        assert ladder._exact.isVisible(), "the ladder of step 100 has the exact value of step 100"
+        controller.handle(MODEL.climbed(m.Climb("bound ladder", 99, 6, TRAINING_SAMPLES), 175))
+        assert not ladder._exact.isVisible(), "no exact value is known of the weights of this ladder"
+
     def test_another_image_is_asked_for_at_once(self, qtbot: QtBot, open_fake_run: Open) -> None:
         controller = open_fake_run()
         open_panel(qtbot, controller)
@@ -350,6 +372,15 @@ class TestImproving:
         assert walk.now is None
         assert figures(panel) == before
         assert "Improve" in button(panel).text()
+
+    def test_another_tab_takes_the_best_q_off_the_map(self, qtbot: QtBot, open_fake_run: Open) -> None:
+        controller, panel = self.ready(qtbot, open_fake_run)
+        walk = QWalk.of(controller)
+        walk.press()
+        qtbot.waitUntil(lambda: walk.now is not None)
+        panel.hide()
+        assert walk.now is None
+        assert not walk.is_under_way
 
     def test_a_key_does_what_the_button_does(self, qtbot: QtBot, open_fake_run: Open) -> None:
         controller, panel = self.ready(qtbot, open_fake_run)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from PySide6.QtCore import QEvent, Qt, Slot
 from PySide6.QtGui import QHideEvent, QKeySequence, QShortcut, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QStackedLayout, QVBoxLayout, QWidget
@@ -35,6 +37,8 @@ from vae_explorer.gui.widgets.plot_style import tick_font
 
 SAMPLES, TRAINING_SAMPLES = 5000, 500
 """Codes of the ladder while the weights stand still, and while they move."""
+EXACT_KEPT = 8
+"""Exact figures that wait for a ladder of the same weights."""
 LADDER_MS = 1000
 """Shortest time between two ladders while it trains: each costs as much as decoding its codes."""
 
@@ -57,6 +61,8 @@ class BoundPanel(QWidget):
             pause_ms=LADDER_MS, is_due=self._is_ladder_due, parent=self,
         )  # fmt: skip
         self._failed: tuple[tuple[int | None, int], str] | None = None
+        self._exact: deque[Inspected] = deque(maxlen=EXACT_KEPT)
+        self._is_look_asked = False
         self._build()
         self._connect()
         self._restyle()
@@ -129,6 +135,7 @@ class BoundPanel(QWidget):
         controller.selection_changed.connect(self._show_all)
         controller.status_changed.connect(self._show_gap)
         self._feed.shown.connect(self._on_posterior)
+        self._feed.looked.connect(self._on_looked)
         self._feed.failed.connect(self._on_failed)
         self._ladder_question.shown.connect(self._on_ladder)
         self._ladder_question.failed.connect(self._on_failed)
@@ -146,11 +153,21 @@ class BoundPanel(QWidget):
 
     @Slot(object)
     def _on_posterior(self, answer: Inspected | None) -> None:
+        if answer is None:
+            self._exact.clear()
+        else:
+            self._exact.append(answer)
         if answer is not None and answer.is_fine and self.isVisible():
             self._walk.ask()
         self._show_gap()
         self._show_ladder()
         self._ladder_question.refresh()
+
+    @Slot()
+    def _on_looked(self) -> None:
+        self._is_look_asked = True
+        self._ladder_question.refresh()
+        self._is_look_asked = False
 
     @Slot(object)
     def _on_ladder(self, answer: Climbed | None) -> None:
@@ -180,9 +197,14 @@ class BoundPanel(QWidget):
         return self._failed[1] if self._failed is not None and self._failed[0] == self._place else ""
 
     def _is_ladder_due(self) -> bool:
-        """Whether the exact figures are there, which come first; the ladder takes as long as they do."""
-        if not self._has_exact or is_training(self._controller) or self._failure:
+        """Whether the exact figures are there, which come first; the ladder takes as long as they do.
+
+        While it trains it is asked for beside a look, so that both are of the same weights.
+        """
+        if not self._has_exact or self._failure:
             return True
+        if is_training(self._controller):
+            return self._is_look_asked
         return self._feed.latest is not None and self._feed.latest.is_fine
 
     @property
@@ -237,7 +259,7 @@ class BoundPanel(QWidget):
 
     def _show_ladder(self) -> None:
         climbed: Climbed | None = self._ladder_question.latest
-        exact = self._feed.latest if self._has_exact else None
+        exact = self._exact_of(climbed) if self._has_exact else None
         self._ladder.set_ladder(climbed)
         self._ladder.set_exact(None if exact is None else exact.log_px, 0.0 if exact is None else exact.log_px_error)
         self._ladder_caption.setText(ladder_caption(climbed))
@@ -245,6 +267,12 @@ class BoundPanel(QWidget):
         theme = current_theme()
         is_good = climbed is None or is_trustworthy(climbed)
         self._trust.setStyleSheet(f"color: {theme.muted if is_good else theme.warning};")
+
+    def _exact_of(self, climbed: Climbed | None) -> Inspected | None:
+        """The newest exact figures of the ladder's weights: those of others may lie nats below its bounds."""
+        if climbed is None:
+            return self._feed.latest
+        return next((known for known in reversed(self._exact) if known.step == climbed.step), None)
 
     def _restyle(self) -> None:
         theme = current_theme()

@@ -17,10 +17,12 @@ class PosteriorFeed(QObject):
     """Asks for everybody who shows the posterior, so that nothing is asked twice; `of` a controller there is one.
 
     shown(object): the newest messages.Inspected of the selected image, None when there is none any more. failed(str).
-    opened_changed(bool): the microscope was opened or closed. latest: what was shown last.
+    opened_changed(bool): the microscope was opened or closed. looked(): a first look has just been asked for; a
+    question that follows at once is answered by the same weights. latest: what was shown last.
     """
 
     shown = Signal(object)
+    looked = Signal()
     failed = Signal(str)
     opened_changed = Signal(bool)
 
@@ -32,9 +34,9 @@ class PosteriorFeed(QObject):
         self.latest: Inspected | None = None
         channel = controller.channel("bound coarse")
         self._coarse = PacedQuestion(
-            controller, channel.name, lambda index, _: channel.inspect(index, is_fine=False), pause_ms=COARSE_MS,
-            parent=self,
-        )  # fmt: skip
+            controller, channel.name, lambda index, _: self._look(index), pause_ms=COARSE_MS, parent=self
+        )
+        self._looks = channel
         self._fine = controller.channel("bound fine")
         self._coarse.shown.connect(self._on_answered)
         self._coarse.failed.connect(self.failed)
@@ -71,6 +73,10 @@ class PosteriorFeed(QObject):
         if has_reader != self._has_reader:
             self._has_reader = has_reader
             self._refresh()
+
+    def _look(self, index: int) -> None:
+        self._looks.inspect(index, is_fine=False)
+        self.looked.emit()
 
     def _refresh(self) -> None:
         is_seen = self.is_open or self._has_layer or self._has_reader

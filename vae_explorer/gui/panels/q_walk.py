@@ -87,7 +87,7 @@ class QWalk(QObject):
     def press(self) -> None:
         """Walk to the best q; pressed again, on the way or there, return to the encoder's."""
         if self.now is not None or self._is_play_due:
-            self._restore()
+            self.restore()
         elif self.can_walk:
             self._is_play_due = True
             if self.improved is None:
@@ -106,7 +106,8 @@ class QWalk(QObject):
         self._timer.start()
         self._on_tick()
 
-    def _restore(self) -> None:
+    def restore(self) -> None:
+        """Return to the encoder's q, from wherever on the way."""
         self._timer.stop()
         self._is_play_due = False
         self.now = None
@@ -115,7 +116,7 @@ class QWalk(QObject):
     def _forget(self) -> None:
         self._asked = None
         if self.now is not None or self._is_play_due:
-            self._restore()
+            self.restore()
         if self.improved is not None:
             self.improved = None
             self.improved_changed.emit()
@@ -142,7 +143,7 @@ class QWalk(QObject):
     def _on_failed(self, message: str) -> None:
         self._asked = None  # a press asks again
         if self._is_play_due:
-            self._restore()
+            self.restore()
         self.failed.emit(message)
 
     @Slot()

@@ -91,6 +91,27 @@ def test_the_steps_of_em_climb_and_are_drawn(panel, open_fake_run):
     assert "60 codes" in told(panel, "em_of")
 
 
+def test_an_m_step_that_wins_nothing_does_not_say_that_it_did(panel, open_fake_run):
+    controller = open_fake_run(n=60)
+    choose(panel, "em_source", "codes")
+    press(panel, controller, "start", "e", "m")
+    assert "have risen" in told(panel)
+    press(panel, controller, "m")
+    climbs = panel.mixture._stage.plot.climbs
+    assert climbs[-1].bound == pytest.approx(climbs[-2].bound)
+    assert "have risen" not in told(panel)
+    assert "M step" in told(panel)
+
+
+def test_words_do_not_push_the_foot_of_the_window_up(panel, open_fake_run):
+    controller = open_fake_run(n=60)
+    choose(panel, "em_source", "codes")
+    before = panel.minimumSizeHint().height()
+    press(panel, controller, "start", "e", "m")
+    panel.mixture._stage.tell_of("a line of words " * 12)
+    assert panel.minimumSizeHint().height() == before
+
+
 def test_an_m_step_uses_the_responsibilities_that_are_shown(panel, open_fake_run):
     controller = open_fake_run()
     choose(panel, "em_source", "codes")

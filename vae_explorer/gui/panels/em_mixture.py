@@ -267,7 +267,7 @@ class MixturePage(QWidget):
         if newest is None:
             self._stage.tell(self.tr("Press Start: a mixture of {k} Gaussians.").format(k=self._form.n_components))
         else:
-            self._stage.tell(step_text(newest, is_fitting=self._is_fitting))
+            self._stage.tell(step_text(newest, is_fitting=self._is_fitting, has_risen=self._history.has_risen))
         codes = self._controller.codes if self._points.step is not None else None
         self._stage.tell_of(points_text(self._points, newest, codes))
 

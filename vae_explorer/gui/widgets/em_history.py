@@ -12,6 +12,10 @@ MOST_NUMBERS = 16_000_000
 """Responsibilities that are kept, 64 MB of them: older steps can be seen in the curve but not gone back to."""
 
 
+LEAST_RISE = 1e-7
+"""Nats a point: less is rounding."""
+
+
 @dataclass(frozen=True, eq=False)
 class EmStep:
     """What one action brought."""
@@ -48,6 +52,11 @@ class EmHistory:
         if self.newest is None:
             return "start"
         return "e" if self.newest.action in ("start", "m") else "m"
+
+    @property
+    def has_risen(self) -> bool:
+        """Whether the newest step lifted the bound: M does it once after each E."""
+        return len(self._climbs) > 1 and self._climbs[-1].bound > self._climbs[-2].bound + LEAST_RISE
 
     @property
     def last_gain(self) -> float:

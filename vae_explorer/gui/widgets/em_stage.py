@@ -29,6 +29,8 @@ class EmStage(QWidget):
             # Before the wrapping, which adds to the policy that the height follows from the width.
             label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
             label.setWordWrap(True)
+            # What Qt takes for the least height of wrapped text grows with the text, and the dock with it.
+            label.setMinimumHeight(label.fontMetrics().lineSpacing())
         row = QHBoxLayout()
         row.setSpacing(GRID_PX)
         row.addWidget(self.map, 1)

@@ -14,12 +14,15 @@ def _tr(text: str) -> str:
     return QCoreApplication.translate("em", text)
 
 
-def step_text(step: EmStep, *, is_fitting: bool) -> str:
-    """Return what a step did and both figures after it, as rich text; the bound in its colour. Nats a point."""
+def step_text(step: EmStep, *, is_fitting: bool, has_risen: bool) -> str:
+    """Return what a step did and both figures after it, as rich text; the bound in its colour. Nats a point.
+
+    has_risen: whether the bound is higher than before the step.
+    """
     deed = {
         "start": _tr("Start: each point belongs to its nearest seed."),
         "e": _tr("E step: the bound touches log p(x)."),
-        "m": _tr("M step: bound and log p(x) have risen."),
+        "m": _tr("M step: bound and log p(x) have risen.") if has_risen else _tr("M step: all was won; E goes on."),
         "fit": _tr("Fit: rounds of M and E.") if is_fitting else _tr("Fit: it stands."),
     }[step.action]
     text = _tr("log p(x) <b>{likelihood}</b>, <span style='color: {colour}'>bound <b>{bound}</b></span>")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QComboBox, QLabel, QToolButton
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QWheelEvent
+from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QToolButton
 
 from vae_explorer.config import FIELDS, RunConfig
 from vae_explorer.errors import ConfigError
@@ -117,6 +118,20 @@ def test_arrow_keys_step_and_stay_in_range(qtbot) -> None:
     for _ in range(3):
         qtbot.keyClick(field, Qt.Key.Key_Down)
     assert field.text() == "1"
+
+
+def test_the_wheel_scrolls_the_form_and_changes_nothing(qtbot) -> None:
+    form = ConfigForm(["model.kind"])
+    qtbot.addWidget(form)
+    kind = form.control("model.kind")
+    kind.setFocus()
+    turn = QWheelEvent(
+        QPointF(5, 5), QPointF(5, 5), QPoint(), QPoint(0, -120), Qt.MouseButton.NoButton,
+        Qt.KeyboardModifier.NoModifier, Qt.ScrollPhase.NoScrollPhase, False,
+    )  # fmt: skip
+    QApplication.sendEvent(kind, turn)
+    assert not turn.isAccepted()
+    assert kind.currentData() == "vae"
 
 
 def test_settings_without_effect_are_not_shown(qtbot) -> None:

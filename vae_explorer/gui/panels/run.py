@@ -33,6 +33,7 @@ from vae_explorer.gui.theme import GRID_PX
 from vae_explorer.gui.widgets.config_form import ConfigForm
 from vae_explorer.gui.widgets.curve_text import duration_text
 from vae_explorer.gui.widgets.eliding_label import ElidingLabel
+from vae_explorer.gui.widgets.still_combo_box import StillComboBox
 from vae_explorer.resource_files import preset_names, preset_path
 from vae_explorer.runs.listing import recent_runs
 
@@ -154,14 +155,14 @@ class RunPanel(QScrollArea):
     def _add_start_from(self) -> None:
         grid = QGridLayout()
         grid.setHorizontalSpacing(GRID_PX)
-        self._preset_box = QComboBox()
+        self._preset_box = StillComboBox()
         self._preset_box.setObjectName("preset")
         self._preset_box.setToolTip(self.tr("Fill the form from a preset."))
         self._preset_box.addItem(self.tr("Preset ..."), "")
         for name in preset_names():
             self._preset_box.addItem(name, name)
         self._preset_box.activated.connect(self._on_preset_chosen)
-        self._data_box = QComboBox()
+        self._data_box = StillComboBox()
         self._data_box.setObjectName("data.name")
         self._data_box.setToolTip(self.tr("The images of the next run."))
         for name in dataset_names():

@@ -15,6 +15,7 @@ from vae_explorer.config_rules import check_together, is_relevant
 from vae_explorer.errors import ConfigError
 from vae_explorer.gui.theme import GRID_PX, current_theme
 from vae_explorer.gui.widgets.number_field import parse_number
+from vae_explorer.gui.widgets.still_combo_box import StillComboBox
 
 SELDOM = frozenset({
     "data.fit", "data.colour", "data.validation", "data.train_on", "data.seed",
@@ -225,7 +226,7 @@ class ConfigForm(QWidget):
 
     def _make_control(self, spec: FieldSpec) -> QWidget:
         if spec.kind == "choice":
-            box = QComboBox()
+            box = StillComboBox()
             for choice in spec.choices:
                 box.addItem(choice, choice)
             box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from importlib import import_module
 from itertools import pairwise
 from typing import Any
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
-from PySide6.QtWidgets import QDockWidget, QMainWindow, QWidget
+from PySide6.QtWidgets import QApplication, QDockWidget, QMainWindow, QWidget
 
 from vae_explorer.gui.controller import ModelController
 from vae_explorer.gui.panels.curves import CurvesPanel
@@ -107,9 +108,16 @@ class Docks(QObject):
         policy.setRetainSizeWhenHidden(True)
         panel.setSizePolicy(policy)
         dock.setWidget(panel)
-        dock.visibilityChanged.connect(panel.setVisible)
+        dock.visibilityChanged.connect(partial(self._show_panel, panel))
         if name in LATE:
             panel.setVisible(name == self._seen)
+
+    def _show_panel(self, panel: QWidget, is_seen: bool, /) -> None:
+        focused = QApplication.focusWidget()
+        if not is_seen and focused is not None and panel.isAncestorOf(focused):
+            # Hidden, it would hand the focus on to the field of beta: the next key would steer the training.
+            self.panels.map.map.setFocus()
+        panel.setVisible(is_seen)
 
     # ---- late panels ------------------------------------------------------------------------------------------------
 

@@ -465,6 +465,9 @@ class ModelController(QObject):
         if coming is not None:
             # The folder still names the place that images have moved away from.
             event = replace(event, config=msgspec.structs.replace(event.config, data=coming.config.data))
+        elif self.config is not None and self.opened is not None and event.run_path == self.opened.run_path:
+            # The open run again: another program, which trains it, has gone back to an earlier checkpoint.
+            event = replace(event, config=msgspec.structs.replace(event.config, data=self.config.data))
         stored, self._stored = self._stored, None
         if stored is not None and (stored.run_path, stored.step) == (event.run_path, event.step):
             self.opened = event

@@ -25,6 +25,8 @@ def obstacle(cure: Cure, opened: RunOpened | None, status: RunStatus | None) -> 
     """Return why a cure cannot be applied to the open run now, one sentence, '' where it can."""
     if opened is None or status is None or status.state in (EngineState.EMPTY, EngineState.FAILED):
         return _tr("Open a run first.")
+    if status.elsewhere is not None:
+        return _tr("This run is trained by another program; wait until that one has ended.")
     if opened.is_read_only:
         return _tr("This run is read-only; press Train new run, then cure that one.")
     model, objective = opened.config.model, opened.config.objective

@@ -20,6 +20,7 @@ from vae_explorer.errors import VaeExplorerError
 from vae_explorer.export.recipe import Recipe
 from vae_explorer.gui.controller import ModelController
 from vae_explorer.gui.data_loader import DataLoader, LoadedRun, RunWithoutImages
+from vae_explorer.gui.following import FollowNotes
 from vae_explorer.gui.panels.open_data import OpenDataDialog
 from vae_explorer.gui.stored_view import show_stored_view
 from vae_explorer.gui.widgets.notice_bar import NoticeBar
@@ -54,6 +55,7 @@ class FileCommands(QObject):
         self._loading, self._exporting = tasks
         self._settings = settings
         self._jobs: dict[int, Path] = {}
+        self._following = FollowNotes(controller, notices, self)
         loader.loaded.connect(self._on_loaded)
         loader.run_loaded.connect(self.show_run)
         loader.images_missing.connect(self._on_images_missing)

@@ -172,6 +172,7 @@ class MainWindow(QMainWindow):
     def _on_status(self, status: RunStatus) -> None:
         self._show_title(status.step)
         saved = self.tr("saved") if status.is_saved else self.tr("not saved")
+        saved = saved if status.elsewhere is None else self.tr("trained elsewhere")
         text = self.tr("step {step:,} · epoch {epoch:.1f} · {saved}")
         self._step.setText(text.format(step=status.step, epoch=status.epoch, saved=saved))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+
 from PySide6.QtCore import QEvent, QSize, Qt, Slot
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolBar, QToolButton, QWidget
@@ -12,6 +14,7 @@ from vae_explorer.gui.actions import WindowActions
 from vae_explorer.gui.bound_words import comparison_note
 from vae_explorer.gui.controller import ModelController
 from vae_explorer.gui.cures import obstacle
+from vae_explorer.gui.following import following_help, following_text
 from vae_explorer.gui.icons import IconName, make_icon
 from vae_explorer.gui.panels.posterior_feed import PosteriorFeed
 from vae_explorer.gui.theme import GRID_PX, current_theme, use_tabular_digits
@@ -124,10 +127,18 @@ class RunToolBar(QToolBar):
         self._beta.set_value(status.beta)
         self._free_bits.set_value(status.free_bits)
         self._rate.set_value(status.learning_rate)
-        self._state.setText(state_text(status))
-        self._state.setToolTip(self._state.text())
+        self._show_state(status)
         self._show_gap()
         self._show_what_is_possible()
+
+    def _show_state(self, status: RunStatus) -> None:
+        text = html.escape(state_text(status))
+        self._state.setToolTip(text)
+        if status.elsewhere is not None:
+            # No style sheet: a widget that has one no longer follows the application's size of text.
+            text = f'<span style="color: {current_theme().accent}">◉</span> {text}'
+            self._state.setToolTip(following_help(status.elsewhere, status.step))
+        self._state.setText(text)
 
     @Slot(object)
     def _on_run_opened(self, event: RunOpened) -> None:
@@ -165,7 +176,7 @@ class RunToolBar(QToolBar):
         self._actions["stop"].setEnabled(is_running or state is EngineState.PAUSED)
         self._actions["reset"].setEnabled(can_work)
         self._actions["save"].setEnabled(can_work and status is not None and not status.is_saved)
-        is_live = can_work and opened is not None and not opened.is_read_only
+        is_live = can_work and opened is not None and not opened.is_read_only and state is not EngineState.FOLLOWING
         self._rate.setEnabled(is_live)
         self._beta.setEnabled(is_live and not obstacle("beta", opened, status))
         self._free_bits.setEnabled(is_live and not obstacle("free_bits", opened, status))
@@ -177,6 +188,8 @@ class RunToolBar(QToolBar):
         for term, colour in (("elbo", theme.elbo), ("kl", theme.kl), ("distortion", theme.distortion)):
             self._figures[term].set_colour(colour)
         self._gap.set_colour(theme.gap)
+        if self._controller.status is not None:
+            self._show_state(self._controller.status)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw a plain ground and a line below; Fusion's own has a white line over and under it, in the dark too."""
@@ -195,6 +208,8 @@ class RunToolBar(QToolBar):
 
 def state_text(status: RunStatus) -> str:
     """Return 'running · cpu · 350 steps/s · 12 s left', or as much of it as is known."""
+    if status.elsewhere is not None:
+        return f"{status.state.value} · {following_text(status.elsewhere)}"
     parts = [status.state.value]
     if status.device:
         parts.append(status.device)

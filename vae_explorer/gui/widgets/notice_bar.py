@@ -18,7 +18,7 @@ Action = tuple[str, Callable[[], None]]
 """The words of a button that offers a way out, and what it does."""
 
 INFO_MS = 8000
-"""How long an information stays; warnings and errors stay until they are dismissed."""
+"""How long an information stays; one that offers something, warnings and errors stay until they are dismissed."""
 MAX_WAITING = 20
 STRIPE_PX = 4
 
@@ -134,7 +134,7 @@ class NoticeBar(QWidget):
         self._details_button.setChecked(False)
         self._details_button.setVisible(bool(notice.details))
         self._show_dismiss()
-        if notice.level == "info":
+        if notice.level == "info" and notice.action is None:
             self._timer.start(INFO_MS)
         else:
             self._timer.stop()

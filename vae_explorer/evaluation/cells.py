@@ -16,7 +16,9 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 _PARTS = {1: 16, 2: 4}
-"""Parts along each dimension that a cell is split into, by the number of dimensions."""
+"""Parts along each dimension that a cell is split into, at most, by the number of dimensions."""
+_HALVES_SUFFICE = 4
+"""So many times the tolerance the error may be for cells to be halved only: halving wins that much, kinks or not."""
 _ROUNDS = 6
 _FLUX = 1 / 24
 """The midpoint rule on cells of size h is off by h² / 24 times the slope at the border of the cells it is used on."""
@@ -71,11 +73,11 @@ class _Cells:
     def where(self, is_in: Bools) -> _Cells:
         return _Cells(self.index[is_in], self.log_values[is_in], low=self.low, size=self.size, counts=self.counts)
 
-    def children(self) -> tuple[Ints, Float, Ints]:
-        """Return index, size and counts of the parts of all cells."""
+    def children(self, parts: int) -> tuple[Ints, Float, Ints]:
+        """Return index, size and counts of all cells split into so many parts along each dimension."""
         dims = len(self.counts)
-        index = (self.index[:, None, :] * _PARTS[dims] + _offsets(_PARTS[dims], dims)).reshape(-1, dims)
-        return index, self.size / _PARTS[dims], self.counts * _PARTS[dims]
+        index = (self.index[:, None, :] * parts + _offsets(parts, dims)).reshape(-1, dims)
+        return index, self.size / parts, self.counts * parts
 
     def find(self, index: Ints) -> Ints:
         """Return the places among these cells of those of the given ones (m, d) that are there."""
@@ -113,9 +115,10 @@ def integrate_slices(
     """Integrate exp of a function over the box from `low` to `high`, (d,), d = 1 or 2.
 
     log_values: (n,), at the centres of counts cells, the last dimension changing fastest; values_at works it out at
-    other points (m, d). seeds: points (m, d) whose cells are split in any case. A cell is split into 4 x 4 (16 in 1-D).
-    The error is the largest change when only every other of the finest cells is taken along each dimension, so the
-    change at double resolution, plus what the larger cells around them are off by where the two sizes meet.
+    other points (m, d). seeds: points (m, d) whose cells are split in any case. A cell is split into 4 x 4 (16 in
+    1-D), or into 2 x 2 where that is likely to do. The error is the largest change when only every other of the finest
+    cells is taken along each dimension, so the change at double resolution, plus what the larger cells around them are
+    off by where the two sizes meet.
     """
     begun = _begin(log_values, low=low, high=high, counts=counts)
     cells, kept, kept_error, asked = begun, [], 0.0, 0
@@ -125,13 +128,14 @@ def integrate_slices(
         # A mode may have fallen through cells that seem fine enough: so seeds are looked at in any case.
         if error + kept_error <= refinement.tolerance and not len(seeds):
             break
-        most_codes = refinement.most_codes - asked
-        is_split = _to_split(cells, total, seeds, share=refinement.share, most_codes=most_codes)
+        parts = _parts(error + kept_error, refinement, dims=len(counts), has_seeds=len(seeds) > 0)
+        most = (refinement.most_codes - asked) // parts ** len(counts)
+        is_split = _to_split(cells, total, seeds, share=refinement.share, most=most)
         if not is_split.any():
             break
         kept.append(cells.where(~is_split))
         kept_error += _error_of_kept(cells, is_split, total, change=error)
-        children, size, finer_counts = cells.where(is_split).children()
+        children, size, finer_counts = cells.where(is_split).children(parts)
         finer = yield from values_at(low + size * (children + 0.5))
         cells = _Cells(children, finer, low=low, size=size, counts=finer_counts)
         asked, seeds = asked + len(finer), seeds[:0]
@@ -146,14 +150,18 @@ def _begin(log_values: Float, *, low: Float, high: Float, counts: tuple[int, ...
     return _Cells(index, log_values, low=low, size=(high - low) / np.array(counts), counts=np.array(counts))
 
 
-def _to_split(cells: _Cells, total: float, seeds: Float, *, share: float, most_codes: int) -> Bools:
+def _parts(error: float, refinement: Refinement, *, dims: int, has_seeds: bool) -> int:
+    is_near = error <= _HALVES_SUFFICE * refinement.tolerance and not has_seeds
+    return 2 if is_near else _PARTS[dims]
+
+
+def _to_split(cells: _Cells, total: float, seeds: Float, *, share: float, most: int) -> Bools:
     """Which cells to split: the heavy ones, those of the seeds, and the neighbours of both that are as large."""
     dims = len(cells.counts)
     heavy = cells.index[cells.log_mass - total > np.log(share)]
     seeded = np.floor((seeds - cells.low) / cells.size).astype(np.int64)
     cores = np.concatenate([heavy, seeded])
     chosen = np.unique(cells.find((cores[:, None, :] + (_offsets(3, dims) - 1)).reshape(-1, dims)))
-    most = max(0, most_codes // _PARTS[dims] ** dims)
     heaviest_first = chosen[np.argsort(-cells.log_mass[chosen], kind="stable")]
     is_split = np.zeros(len(cells.index), dtype=np.bool_)
     is_split[heaviest_first[:most]] = True

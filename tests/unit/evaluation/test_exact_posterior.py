@@ -206,7 +206,9 @@ def test_weights_that_are_not_finite_are_one_sentence(tiny_config, digits_data):
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_200_images_of_mnist_against_100_000_importance_samples_and_double_resolution(test_data_dir, monkeypatch):
+def test_200_images_of_mnist_against_100_000_importance_samples_and_double_resolution(
+    test_data_dir, monkeypatch, record_property
+):
     config = RunConfig().with_values(
         {"data.name": str(test_data_dir / "mnist"), "model.latent_dim": 2, "train.epochs": 8, "train.device": "cpu"}
     )
@@ -216,20 +218,27 @@ def test_200_images_of_mnist_against_100_000_importance_samples_and_double_resol
         session.advance()
     model = session.frozen()
     grid = drain(grid_slices(model))
-    fine_rule, finer_rule = exact_posterior.FINE, Refinement(tolerance=5e-5, share=1e-5, most_codes=200_000)
-    compared = 0
+    fine_rule, finer_rule = exact_posterior.FINE, Refinement(tolerance=1e-4, share=2e-5, most_codes=100_000)
+    told, true, away = [], [], []
     for index in data.indices("test")[:200].tolist():
         coarse, fine = inspect(model, index, is_fine=False, grid=grid), inspect(model, index, grid=grid)
         monkeypatch.setattr(exact_posterior, "FINE", finer_rule)
         known = inspect(model, index, grid=grid)
         monkeypatch.setattr(exact_posterior, "FINE", fine_rule)
-        assert max(coarse.error, abs(coarse.gap - known.gap)) <= 5e-3
-        assert max(fine.error, abs(fine.gap - known.gap)) <= 1e-3
+        told.append((coarse.error, fine.error))
+        true.append((abs(coarse.gap - known.gap), abs(fine.gap - known.gap)))
         sampled = drain(climb_slices(model, index, samples=100_000))
         if sampled.k_hat < 0.5:  # elsewhere the samples' own error is not to be trusted
-            assert abs(sampled.log_px - known.log_px) < 6 * sampled.log_px_mc_se + known.error
-            compared += 1
-    assert compared > 60
+            away.append(abs(sampled.log_px - known.log_px) / (sampled.log_px_mc_se + known.log_px_error))
+    held = (np.array(true) <= np.array(told) + 1e-4).mean(0)
+    record_property("told", np.max(told, axis=0).tolist())
+    record_property("true", np.max(true, axis=0).tolist())
+    record_property("held", held.tolist())
+    record_property("compared", [len(away), max(away)])
+    assert (np.maximum(told, true) <= (5e-3, 1e-3)).all()
+    assert (held >= 0.98).all()
+    assert len(away) > 60
+    assert max(away) < 6
 
 
 @pytest.mark.parametrize("latent_dim", [1, 2])

@@ -51,6 +51,43 @@ from vae_explorer.cli import main
 sys.exit(main(["gui"]))
 """
 
+FIRST_CLICK = """
+import sys, threading, time
+def watch():
+    while not hasattr(sys.modules.get("vae_explorer.gui.app"), "run_window"):
+        time.sleep(0.0005)
+    app = sys.modules["vae_explorer.gui.app"]
+    start_engine = app.Explorer.start_engine
+    def on_painted(self):
+        start_engine(self)
+        from vae_explorer.gui.meters import ClickMeter
+        self.meter = ClickMeter(self)
+        self.meter.press()
+        self.meter.shown.connect(lambda: print("shown", flush=True))
+    app.Explorer.start_engine = on_painted
+threading.Thread(target=watch, daemon=True).start()
+from vae_explorer.cli import main
+sys.exit(main(["gui"]))
+"""
+
+
+def first_click(runs: int = 5) -> dict[str, Any]:
+    """Seconds from starting the command until the picture of a press right after the first paint is painted."""
+    seconds = []
+    for _ in range(runs):
+        began = time.perf_counter()
+        child = subprocess.Popen([sys.executable, "-c", FIRST_CLICK], stdout=subprocess.PIPE, text=True)
+        assert child.stdout is not None
+        limit = threading.Timer(60, child.kill)
+        limit.start()
+        if child.stdout.readline() != "shown\n":
+            raise RuntimeError("the first click was not answered within a minute")
+        seconds.append(time.perf_counter() - began)
+        limit.cancel()
+        child.terminate()
+        child.wait(timeout=60)
+    return {"first_click_s": statistics.median(seconds), "first_clicks_s": seconds}
+
 
 def startup(runs: int = 7) -> dict[str, Any]:
     """Seconds from starting the command to the first painted window on the demo run."""
@@ -168,7 +205,8 @@ def cycles(n: int = 300) -> dict[str, Any]:
 
 
 PARTS: dict[str, Callable[[], dict[str, Any]]] = {
-    "startup": lambda: startup() | help_s(), "mnist": mnist, "conv": conv, "memory": memory, "cycles": cycles,
+    "startup": lambda: startup() | help_s() | first_click(), "mnist": mnist, "conv": conv, "memory": memory,
+    "cycles": cycles,
 }  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from PySide6.QtCore import QEvent, QObject, QPoint, Qt, QTimer, qInstallMessageHandler
+from PySide6.QtCore import QEvent, QObject, QPoint, Qt, QTimer, Signal, qInstallMessageHandler
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 
@@ -83,7 +83,12 @@ class LatenessMeter(QObject):
 
 
 class ClickMeter(QObject):
-    """Presses at random places of the map and times until the large picture of that place has been painted."""
+    """Presses at random places of the map and times until the large picture of that place has been painted.
+
+    shown(): a picture was painted; its time is the last of `latency_s`.
+    """
+
+    shown = Signal()
 
     def __init__(self, explorer: Explorer) -> None:
         super().__init__()
@@ -100,10 +105,11 @@ class ClickMeter(QObject):
         self._channel.answered.connect(self._on_answer)
         self._picture.installEventFilter(self)
         self._timer = QTimer(self, interval=CLICK_EVERY_MS)
-        self._timer.timeout.connect(self._press)
+        self._timer.timeout.connect(self.press)
         self._timer.start()
 
-    def _press(self) -> None:
+    def press(self) -> None:
+        """Press somewhere, unless the picture of the last press is not there yet."""
         if self._is_open:
             return
         frame = self._map.frame()
@@ -124,8 +130,12 @@ class ClickMeter(QObject):
         if event.type() == QEvent.Type.Paint and self._is_open and self._answered_id >= self._asked:
             self._is_open = False
             pressed = self._pressed_at
-            QTimer.singleShot(0, self, lambda: self.latency_s.append(time.perf_counter() - pressed))
+            QTimer.singleShot(0, self, lambda: self._note(time.perf_counter() - pressed))
         return False
+
+    def _note(self, latency_s: float) -> None:
+        self.latency_s.append(latency_s)
+        self.shown.emit()
 
     def stop(self) -> None:
         """End the presses."""

@@ -18,6 +18,8 @@ MAP_KEYS = (
     ("A, B", "make the selected code an end of the path"),
     ("P, E", "show the true posterior and the energy of the selected image (latent_dim 1 and 2)"),
     ("I", "improve q for the selected image, or go back to the encoder's"),
+    ("C, D", "change what the points' colours mean; show their density in place of them"),
+    ("[, ]", "make the points smaller or larger"),
     ("Space-drag, middle-drag", "move the view"),
     ("Wheel, +, −", "zoom"),
     ("0", "show everything"),

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QApplication, QMainWindow
 from vae_explorer.gui.actions import THEMES, WindowActions
 from vae_explorer.gui.docks import Docks
 from vae_explorer.gui.theme import ThemeName, apply_text_size, apply_theme
-from vae_explorer.gui.window_state import restore_layout
+from vae_explorer.gui.window_state import restore_cloud_look, restore_layout, save_cloud_look
 
 TEXT_SIZES = (70, 200)
 """Smallest and largest text, percent of the desktop's."""
@@ -34,6 +34,7 @@ class ViewCommands(QObject):
         actions["smaller_text"].triggered.connect(self._on_smaller_text)
         actions["normal_text"].triggered.connect(self._on_normal_text)
         actions["reset_layout"].triggered.connect(docks.arrange)
+        docks.panels.map.colours.changed.connect(self._on_cloud_chosen)
         self._app.styleHints().colorSchemeChanged.connect(self._on_desktop_changed)
 
     @property
@@ -46,6 +47,7 @@ class ViewCommands(QObject):
         self.set_theme(next((known for known in THEMES if known == name), "system"))
         size = str(self._settings.value("window/text_size", 100))
         self.set_text_size(int(size) if size.isdecimal() else 100)
+        self._docks.panels.map.colours.set_look(restore_cloud_look(self._settings))
         if not restore_layout(self._settings, self._window):
             self._docks.arrange()
 
@@ -72,6 +74,10 @@ class ViewCommands(QObject):
     def _on_desktop_changed(self) -> None:
         if self.theme == "system":
             apply_theme(self._app, "system")
+
+    @Slot()
+    def _on_cloud_chosen(self) -> None:
+        save_cloud_look(self._settings, self._docks.panels.map.colours.look)
 
     @Slot()
     def _on_larger_text(self) -> None:

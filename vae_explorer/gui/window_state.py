@@ -1,4 +1,4 @@
-"""What the window remembers between starts: its layout, theme and text size, in an INI file of the user's."""
+"""What the window remembers between starts: its layout, theme, text size and the look of the map's points, as INI."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ import platformdirs
 import PySide6
 from PySide6.QtCore import QByteArray, QSettings
 from PySide6.QtWidgets import QMainWindow
+
+from vae_explorer.gui.widgets.cloud import SIZES
+from vae_explorer.gui.widgets.cloud_tools import CloudLook
+from vae_explorer.gui.widgets.point_values import COLOURS_BY
 
 LAYOUT_VERSION = 1
 """Raised when docks or tool bars come or go: a layout of another version is not restored."""
@@ -45,6 +49,24 @@ def restore_layout(settings: QSettings, window: QMainWindow) -> bool:
     if geometry is None or layout is None:
         return False
     return window.restoreGeometry(geometry) and window.restoreState(layout, LAYOUT_VERSION)
+
+
+def save_cloud_look(settings: QSettings, look: CloudLook) -> None:
+    """Remember how the map shows its points."""
+    settings.setValue("map/colour_by", look.colour_by)
+    settings.setValue("map/is_density", int(look.is_density))
+    settings.setValue("map/size_step", look.size_step)
+
+
+def restore_cloud_look(settings: QSettings) -> CloudLook:
+    """Return the remembered look of the map's points; what is not there, or damaged, is as at the first start."""
+    colour_by, size = str(settings.value("map/colour_by", "")), str(settings.value("map/size_step", ""))
+    first = CloudLook()
+    return CloudLook(
+        next((known for known in COLOURS_BY if known == colour_by), first.colour_by),
+        str(settings.value("map/is_density", "")) == "1",
+        next((step for step in range(SIZES[0], SIZES[1] + 1) if str(step) == size), first.size_step),
+    )
 
 
 def _checksum(payload: bytes) -> str:

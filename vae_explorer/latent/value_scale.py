@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +17,8 @@ LEVELS = 61
 ENDS = (0.01, 0.99)
 """Quantiles where a scale begins and ends: one odd image would else leave one colour for all the others."""
 SAMPLE = 20_000
-DENSITY_CELLS = 128
+DENSITY_CELLS = (16, 128)
+"""Fewest and most cells along each axis: about as many in all as there are points."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,8 @@ def point_density(x: Floats, y: Floats) -> Floats:
     if not len(x):
         return np.zeros(0, dtype=np.float32)
     spans = [_span(x), _span(y)]
-    view = PixelView.over(spans[0], spans[1], (DENSITY_CELLS, DENSITY_CELLS))
+    side = min(max(round(math.sqrt(len(x))), DENSITY_CELLS[0]), DENSITY_CELLS[1])
+    view = PixelView.over(spans[0], spans[1], (side, side))
     cells = counts(x, y, view).astype(np.float32)
     for _ in range(2):
         cells = _blended(_blended(cells).T).T

@@ -133,7 +133,7 @@ class MapColours(QObject):
     def _legend_title(self) -> str:
         by = self._shown.colour_by
         if by == "density":
-            return self.tr("images a square unit")
+            return self.tr("images a square unit, log scale")
         title = self.tr("{figure}, nats per image").format(figure=self._title(by))
         gaps = self._current_gaps
         if by == "gap" and gaps is not None:

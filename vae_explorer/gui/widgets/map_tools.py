@@ -28,7 +28,7 @@ class MapTools(QWidget):
         super().__init__(parent)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(GRID_PX // 2)
+        row.setSpacing(GRID_PX // 4)
         self._x = self._axis_box("axis_x", self.tr("The latent dimension along x, or the main directions (PCA)."))
         self._y = self._axis_box("axis_y", self.tr("The latent dimension along y."))
         self._times = QLabel("×")

@@ -58,7 +58,7 @@ class MapView(pg.PlotWidget):
     nudged(float, float): an arrow key asks to move the selection by so many map units.
     hovered(int): the pointer is over this point (its place in the points), or over none: -1.
     key_asked(str): a key of the map was pressed: a value of `ASKS`.
-    view_settled(): the visible range has not changed for a moment.
+    view_moved(): the visible range or its pixels changed. view_settled(): it has not for a moment.
     navigated(): the person panned or zoomed.
     """
 
@@ -69,6 +69,7 @@ class MapView(pg.PlotWidget):
     end_clicked = Signal(str)
     nudged = Signal(float, float)
     key_asked = Signal(str)
+    view_moved = Signal()
     view_settled = Signal()
     navigated = Signal()
 
@@ -151,7 +152,7 @@ class MapView(pg.PlotWidget):
             return None
         if raster.style == "points":
             return self._values
-        title = self.tr("images in a cell of {n} × {n} pixels").format(n=raster.cell_px)
+        title = self.tr("images in a cell of {n} × {n} pixels, log scale").format(n=raster.cell_px)
         return ScaleLegend(title, raster.scale, is_clipped=False)
 
     def _on_cloud_changed(self) -> None:
@@ -220,6 +221,7 @@ class MapView(pg.PlotWidget):
         for layer in self._layers:
             layer.set_frame(frame)
         self._settling.start()
+        self.view_moved.emit()
 
     def _end_at(self, at: QPointF) -> End | None:
         frame, overlay = self.frame(), self.over.overlay

@@ -95,11 +95,12 @@ class ScaleLayer(MapLayer):
 
 
 def _short(value: float) -> str:
-    """Return a number in three or four figures."""
-    if value == 0 or 0.01 <= abs(value) < 100:
-        return f"{value:.2f}".rstrip("0").rstrip(".").replace("-", "−")
-    return (
-        f"{value:,.0f}".replace("-", "−")
-        if abs(value) < 1e6 and abs(value) >= 100
-        else f"{value:.1e}".replace("-", "−")
-    )
+    """Return a number in about three figures."""
+    size = abs(value)
+    if size >= 1e6 or 0 < size < 0.01:
+        text = f"{value:.1e}"
+    else:
+        text = f"{value:,.{0 if size >= 100 else 1 if size >= 10 else 2}f}"
+    if "." in text and "e" not in text:
+        text = text.rstrip("0").rstrip(".")
+    return text.replace("-", "−")

@@ -29,11 +29,15 @@ from vae_explorer.engine.run_control import RunControl
 from vae_explorer.engine.serve import answer, answer_slices
 from vae_explorer.engine.showcase import Showcase
 from vae_explorer.engine.snapshots import live_sample
+from vae_explorer.engine.sweep_control import NO_COMPANION as NO_COMPANION_OF_SWEEP
+from vae_explorer.engine.sweep_control import SweepControl
 from vae_explorer.engine.threads import threads_for
 from vae_explorer.engine.views import LiveViews
 from vae_explorer.errors import UsageError, VaeExplorerError
 from vae_explorer.runs.folder import RunFolder
+from vae_explorer.runs.sweep_folder import SweepFolder
 from vae_explorer.training.session import TrainingSession
+from vae_explorer.training.sweep_session import SweepSession
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +63,7 @@ class _Open:
         run = self.run
         has_companion_work = run.companion is not None and run.companion.has_work(run.session.step)
         has_views = self.views.has_work(is_running=False) or self.showcase.has_work
-        return run.is_running or has_views or has_companion_work
+        return run.is_running or has_views or has_companion_work or run.has_own_work
 
 
 class EngineLoop:
@@ -145,7 +149,7 @@ class EngineLoop:
                 self._serve_companion(request, self._open.run)
             elif is_small(request):
                 run = self._open.run
-                self._outbox.put(answer(request, run.session, run.data))
+                self._outbox.put(answer(request, run.looker, run.data))
             else:
                 self._open.views.ask(request)
 
@@ -187,7 +191,7 @@ class EngineLoop:
             showcase.interrupt()
             before_s = self._clock()
             run.train_slice()
-            views.earn(self._clock() - before_s)
+            views.earn(run.view_share * (self._clock() - before_s))
         self._work_companion(run)
         self._keep_reader(run, views)
         views.work(is_running=run.is_running, slice_s=math.inf if self._reader.is_on else SLICE_S)
@@ -237,6 +241,11 @@ class EngineLoop:
                 self._new_run(command)
             case m.OpenRun():
                 self._open_run(command)
+            case m.NewSweep():
+                sweep = SweepSession.new(command.configs, command.data, device=self._device)
+                self._replace_by_sweep(sweep, command.data, command.path)
+            case m.OpenSweep():
+                self._open_sweep(command)
             case m.ShutDown():
                 self._shut_down()
             case _ if self._open is None or self._has_failed:
@@ -264,10 +273,14 @@ class EngineLoop:
                 self._set_companion(run, command.is_on)
             case m.Save():
                 run.save()
+            case m.ShowModel():
+                self._show_model(run, command.place)
 
     def _set_companion(self, run: RunControl, is_on: bool, /) -> None:
         if not is_on:
             run.set_companion(None)
+        elif isinstance(run, SweepControl):
+            raise UsageError(NO_COMPANION_OF_SWEEP)
         elif run.companion is None:
             session = self._sessions.new(companion_config(run.session.config), run.data, device=self._device)
             run.set_companion(Companion(session, run.data, self._outbox, clock=self._clock))
@@ -304,6 +317,41 @@ class EngineLoop:
             self._open = _Open(run, views, showcase, following)
             following.begin()
 
+    def _open_sweep(self, command: m.OpenSweep) -> None:
+        folder = SweepFolder.open(command.path)
+        if self._open is not None and self._open.run.run_path in [run.path for run in folder.runs]:
+            self._close_run()
+        sweep = SweepSession.resume(folder, command.data, device=self._device)
+        self._replace_by_sweep(sweep, command.data, folder.path, source=folder)
+
+    def _replace_by_sweep(
+        self, sweep: SweepSession, data: ImageData, path: Path, *, source: SweepFolder | None = None
+    ) -> None:
+        """Leave the open run for a sweep."""
+        self._close_run()
+        config = sweep.members[0].config
+        torch.set_num_threads(threads_for(config, n_parameters=sweep.n_parameters, available=self._n_threads))
+        run = SweepControl(
+            sweep, data, path, self._outbox, clock=self._clock, on_written=self._mailbox.poke,
+            is_watched=self._is_watched, source=source,
+        )  # fmt: skip
+        self._look_at_shown(run)
+        run.announce()
+
+    def _show_model(self, run: RunControl, place: int) -> None:
+        if not isinstance(run, SweepControl):
+            raise UsageError("The open run is no sweep, so it has no other models to show.")
+        run.show(place)
+        self._look_at_shown(run)
+
+    def _look_at_shown(self, run: SweepControl) -> None:
+        """Let the live views be of the shown model; frames of a timeline are kept of none."""
+        self._reader.turn_off()
+        member, clock = run.looker, self._clock
+        showcase = Showcase(run.shown_keeper, run.data, member.target_step, clock=clock)
+        views = LiveViews(member, run.data, self._outbox, showcase=None, is_watched=self._is_watched, clock=clock)
+        self._open = _Open(run, views, showcase)
+
     def _close_run(self) -> None:
         """Save and leave the open run; what fails on the way is told, and keeps nobody from leaving."""
         self._reader.turn_off()
@@ -318,6 +366,7 @@ class EngineLoop:
             if not has_failed:
                 sample = closing.views.sample if self._is_watched else live_sample(len(closing.run.data))
                 closing.showcase.finish(closing.views.frozen, sample, within_s=CLOSING_S[self._is_watched])
+                closing.run.finish_views(sample, within_s=CLOSING_S[self._is_watched])
         except Exception as error:
             log.exception("the view of a run could not be made")
             self._outbox.put(failed(error, "leaving a run"))

@@ -53,6 +53,33 @@ class OpenRun:
 
 
 @dataclass(frozen=True)
+class NewSweep:
+    """Build fresh models of configurations that differ in beta alone, trained side by side as the open run.
+
+    Their runs get folders of their own below `path` when training starts, not before.
+    """
+
+    configs: tuple[RunConfig, ...]
+    data: ImageData
+    path: Path
+
+
+@dataclass(frozen=True)
+class OpenSweep:
+    """Open the folder of a sweep at the newest step that its runs have in common."""
+
+    path: Path
+    data: ImageData
+
+
+@dataclass(frozen=True)
+class ShowModel:
+    """Show one model of the open sweep as the open run; all are trained on as before."""
+
+    place: int
+
+
+@dataclass(frozen=True)
 class Start:
     """Train (or go on) until `until_step`; None: the configuration's length, and that much again once reached."""
 
@@ -114,7 +141,22 @@ class ShutDown:
     """Save if there is anything unsaved, then end the loop."""
 
 
-Command = NewRun | OpenRun | Start | Pause | StepOnce | StepPart | Stop | SetLive | SetCompanion | Save | ShutDown
+Command = (
+    NewRun
+    | OpenRun
+    | NewSweep
+    | OpenSweep
+    | ShowModel
+    | Start
+    | Pause
+    | StepOnce
+    | StepPart
+    | Stop
+    | SetLive
+    | SetCompanion
+    | Save
+    | ShutDown
+)
 
 
 # ---- requests (latest wins per channel) -----------------------------------------------------------------------------
@@ -346,6 +388,52 @@ class RunOpened:
     """M2: the indices of the training images whose label is used."""
     notes: tuple[str, ...] = ()
     """Sentences such as 'trained on cuda, resumed on cpu: not bit-exact'."""
+
+
+@dataclass(frozen=True)
+class SweepOpened:
+    """A sweep was built; the RunOpened of its shown model follows.
+
+    configs, run_paths, records: of each model in order, the records those of its log so far. left: places of models
+    that diverged and stay behind. path: of the sweep.
+    """
+
+    path: Path
+    configs: tuple[RunConfig, ...]
+    run_paths: tuple[Path, ...]
+    step: int
+    left: tuple[int, ...]
+    records: tuple[tuple[LogRecord, ...], ...]
+
+
+@dataclass(frozen=True)
+class SweepShown:
+    """Which model of the sweep is shown as the open run, and the places of those that diverged."""
+
+    place: int
+    left: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class SweepRecordsAdded:
+    """New rows and marks of the logs of a sweep, each with the place of its model; batches concatenate."""
+
+    records: tuple[tuple[int, LogRecord], ...]
+
+
+@dataclass(frozen=True)
+class SweepSnapshot:
+    """Mean codes of a fixed sample of n images by all M models of a sweep.
+
+    indices: int64 (n,). loc: float32 (M, n, latent_dim). active_units: int64 (M,), of the sample. steps: int64 (M,), of
+    the weights: `step`, but for a model that diverged.
+    """
+
+    step: int
+    indices: NDArray[np.int64]
+    loc: Array
+    active_units: NDArray[np.int64]
+    steps: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -622,6 +710,10 @@ Event = (
     RunStatus
     | RunOpened
     | RecordsAdded
+    | SweepOpened
+    | SweepShown
+    | SweepRecordsAdded
+    | SweepSnapshot
     | CodesSnapshot
     | Answer
     | JobProgress

@@ -14,6 +14,9 @@ from vae_explorer.engine.messages import (
     RecordsAdded,
     RunOpened,
     RunStatus,
+    SweepOpened,
+    SweepRecordsAdded,
+    SweepSnapshot,
 )
 
 
@@ -28,7 +31,7 @@ class Outbox:
         self._lock = threading.Lock()
         self._events: dict[Hashable, Event] = {}
         self._serial = 0
-        self._epoch = 0
+        self._epoch = self._sweep_epoch = 0
         self._last_state: EngineState | None = None
         self._state_serial = 0
 
@@ -41,6 +44,8 @@ class Outbox:
             earlier = self._events.pop(key, None)
             if isinstance(earlier, RecordsAdded) and isinstance(event, RecordsAdded):
                 event = RecordsAdded(earlier.records + event.records)
+            elif isinstance(earlier, SweepRecordsAdded) and isinstance(event, SweepRecordsAdded):
+                event = SweepRecordsAdded(earlier.records + event.records)
             self._events[key] = event
         if was_empty:
             self._on_wake()
@@ -57,6 +62,9 @@ class Outbox:
         if isinstance(event, Answer):
             return self._epoch, "answer", event.channel
         match event:
+            case SweepOpened():
+                self._sweep_epoch = self._serial
+                return self._serial
             case RunOpened():
                 self._epoch = self._serial
                 self._last_state = None
@@ -65,6 +73,10 @@ class Outbox:
                 return self._epoch, "codes", event.of
             case RecordsAdded():
                 return self._epoch, "records"
+            case SweepRecordsAdded():
+                return self._sweep_epoch, "sweep records"
+            case SweepSnapshot():
+                return self._sweep_epoch, "sweep codes"
             case JobProgress():
                 return "job", event.job
             case RunStatus():

@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from vae_explorer.data.image_data import ImageData
 from vae_explorer.engine.companion import Companion
 from vae_explorer.engine.failures import failed
@@ -42,12 +45,16 @@ class RunControl:
         on_written: Callable[[], None],
         source: RunFolder | None = None,
         meeting: Meeting | None = None,
+        keeper: RunKeeper | None = None,
     ) -> None:
-        """meeting: with the other processes that train this run too, None where there are none."""
+        """meeting: with the other processes that train this run too, None where there are none.
+
+        keeper: of the folder, where it is another than a run's own.
+        """
         self.session, self.data = session, data
         self._meeting = meeting
         kind = RunKeeper if meeting is None or meeting.is_first else SilentKeeper
-        self.keeper = kind(session, data, path, on_written=on_written, source=source)
+        self.keeper = keeper or kind(session, data, path, on_written=on_written, source=source)
         self.step_clock = StepClock()
         self.until_step = session.target_step
         self.companion: Companion | None = None
@@ -67,6 +74,29 @@ class RunControl:
     def is_running(self) -> bool:
         """Whether the loop is to train."""
         return self.state is EngineState.RUNNING
+
+    @property
+    def looker(self) -> Any:
+        """Who answers questions between updates."""
+        return self.session
+
+    @property
+    def run_path(self) -> Path:
+        """The folder of the run that is shown."""
+        return self.keeper.path
+
+    @property
+    def view_share(self) -> float:
+        """What of the time for live views is for those of one model."""
+        return 1.0
+
+    @property
+    def has_own_work(self) -> bool:
+        """Whether `tend` has something to do although nothing is trained."""
+        return False
+
+    def finish_views(self, sample: NDArray[np.int64], *, within_s: float) -> None:
+        """Keep what the next window shows of models that are open and not shown: here there are none."""
 
     def read_records(self) -> Iterator[LogRecord]:
         """Read the log of the training up to the step of now; nothing before the first training."""
@@ -228,7 +258,7 @@ class RunControl:
                 steps_per_s=speed,
                 seconds_left=(self.until_step - session.step) / speed if speed > 0 else None,
                 device=session.device,
-                run_path=self.keeper.path,
+                run_path=self.run_path,
                 is_saved=self._was_saved,
                 learning_rate=session.learning_rate,
                 beta=session.beta,

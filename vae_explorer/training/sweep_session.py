@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Self
 
 import msgspec
@@ -31,6 +31,7 @@ from vae_explorer.training.sweep_member import SweepMember
 from vae_explorer.training.sweep_updates import SweepUpdates
 
 if TYPE_CHECKING:
+    from vae_explorer.runs.checkpoints import CheckpointEntry
     from vae_explorer.runs.sweep_folder import SweepFolder
 
 _COPIED = 2
@@ -93,7 +94,7 @@ class SweepSession:
             if run.name in sweep.left:
                 member.leave()
         session.begin_from(max(entry.step for entry in entries))
-        session.notes = session.members[order[-1]].notes
+        session.notes = (*session.members[order[-1]].notes, *_trained_on(sweep, entries))
         return session
 
     def begin_from(self, step: int) -> None:
@@ -218,6 +219,17 @@ class SweepSession:
         """Return the posterior means of images by index (n,), of all models: (M, n, latent_dim)."""
         x = self._pixels.take_seeded(indices, 0)
         return np.stack([model.posterior(x).loc.cpu().numpy() for model in self._stacked.models])
+
+
+def _trained_on(sweep: SweepFolder, entries: Sequence[CheckpointEntry]) -> Iterator[str]:
+    """A sentence on each run that has a newer checkpoint than the one it is gone on from."""
+    for run, entry in zip(sweep.runs, entries, strict=True):
+        newest = run.checkpoints()[-1].step
+        if newest > entry.step:
+            yield (
+                f"{run.name} was trained on to step {newest} by itself; the sweep goes on from step {entry.step}, "
+                "which all have, and drops what came after it."
+            )
 
 
 def _first_model(configs: Sequence[RunConfig], data: ImageData, *, device: torch.device) -> Model:

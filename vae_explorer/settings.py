@@ -362,6 +362,14 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
             pattern=r"^(auto|cpu|mps|cuda(:[0-9]+)?)$",
         ),
     ] = "auto"
+    precision: Annotated[
+        Literal["fp32", "bf16"],
+        Meta(
+            title="Precision",
+            description="Of the products in an update: fp32, or bf16 beside fp32 weights, faster where the processor "
+            "multiplies it in hardware.",
+        ),
+    ] = "fp32"
     log_every: Annotated[
         int,
         Meta(

@@ -60,8 +60,12 @@ class Pixels:
 
     def take(self, indices: Tensor, generator: torch.Generator) -> Tensor:
         """Return images (B, C, H, W), float32 in [0, 1], for int64 indices (B,) on the device."""
-        x = self._bytes_of(indices).float().mul_(self._factor)
+        x = self.grey(indices)
         return torch.bernoulli(x, generator=generator) if self.is_dynamic else x
+
+    def grey(self, indices: Tensor) -> Tensor:
+        """Return images as `take` does, before zeros and ones are drawn dynamically."""
+        return self._bytes_of(indices).float().mul_(self._factor)
 
     def take_seeded(self, indices: np.ndarray, seed: int) -> Tensor:
         """Return images as `take` does; a dynamic draw depends on `seed` and each image's index alone."""

@@ -35,9 +35,21 @@ class Batches:
 
     def at(self, step: int) -> Tensor:
         """Return the image indices, int64 (batch_size,) on the device, of the update that follows `step` updates."""
+        return self._taken(step * self._batch_size, self._batch_size)
+
+    def span(self, step: int, n: int) -> Tensor:
+        """Return `at` of n steps from `step` on, (n, batch_size)."""
+        return self._taken(step * self._batch_size, n * self._batch_size).view(n, -1)
+
+    def labels_span(self, step: int, n: int) -> Tensor | None:
+        """Return `labels_at` of n steps from `step` on, (n, n_labelled), all of which have labels, or none."""
+        return None
+
+    def _taken(self, position: int, count: int) -> Tensor:
+        """Return `count` image indices of the stream from a position on."""
         total = len(self._indices)
-        number, first = divmod(step * self._batch_size, total)
-        last = first + self._batch_size
+        number, first = divmod(position, total)
+        last = first + count
         if last <= total:
             return self._pass(number)[first:last]
         pieces = [self._pass(number)[first:]]
@@ -57,9 +69,14 @@ class Batches:
         if number != self._pass_number:
             generator = seeded_generator(self._seed, Stream.BATCHES, number)
             order = torch.randperm(len(self._indices), generator=generator)
-            self._order = self._indices[order].to(self._device)
+            self._order = _sent(self._indices[order], self._device)
             self._pass_number = number
         return self._order
+
+
+def _sent(order: Tensor, device: torch.device) -> Tensor:
+    """Copy to the device; what a CUDA device has queued is not waited for, as it would be without pinned memory."""
+    return order.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else order.to(device)
 
 
 def build_batches(config: RunConfig, data: ImageData, indices: np.ndarray, *, device: torch.device) -> Batches:

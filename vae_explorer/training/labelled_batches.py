@@ -55,3 +55,14 @@ class LabelledBatches(Batches):
     def labels_at(self, step: int) -> Tensor | None:
         """Return the labels, int64 (n,), of the first n images of `at(step)`; None before M2 is trained."""
         return None if step < self._pretrain_steps else self._labels[self._labelled.at(step)]
+
+    def span(self, step: int, n: int) -> Tensor:
+        """As in `Batches`; all n before M2 is trained, or none."""
+        if step < self._pretrain_steps:
+            return super().span(step, n)
+        first = self._labelled.span(step, n)
+        return first if self._others is None else torch.cat((first, self._others.span(step, n)), dim=1)
+
+    def labels_span(self, step: int, n: int) -> Tensor | None:
+        """As in `Batches`."""
+        return None if step < self._pretrain_steps else self._labels[self._labelled.span(step, n)]

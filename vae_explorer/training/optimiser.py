@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import groupby
 from typing import Literal
 
 import torch
@@ -9,87 +13,185 @@ from torch import Tensor, nn
 
 from vae_explorer.config import TrainConfig
 from vae_explorer.model.model import Model
-from vae_explorer.training.update_rules import Adagrad, Adam, RmsProp, UpdateRule
+from vae_explorer.training.compiling import Compiled
+from vae_explorer.training.flat import FlatLayout, flattened
+from vae_explorer.training.precision import HalfWeights
+from vae_explorer.training.update_rules import Pieces, update_rule
 from vae_explorer.training.world import ALONE, World
 
 Part = Literal["encoder", "decoder"]
 
 
 class GuardedOptimiser:
-    """Adam, Adagrad or RMSprop with a latch against divergence; rate: the learning rate, a scalar on the device.
+    """Adam, Adagrad or RMSprop with a latch against divergence.
 
-    world: the processes whose gradients are averaged before they are looked at, so that all decide alike.
+    Parameters, gradients and moments lie in flat buffers. On an accelerator runs of them are updated by one kernel
+    each; gradients are gathered into their buffer by one more, which costs less than having autograd add them there:
+    that would be one kernel a parameter, and one to set zeros. On a CPU nothing is gathered, since copying would cost
+    more than a kernel does: each parameter is a piece of its own.
+
+    world: the processes whose gradients are averaged before they are looked at, so that all decide alike. halves: the
+    weights in half precision that are differentiated in the place of the model's, or None.
     part: whose weights are updated: 'encoder' those of q(z|x) and q(y|x), 'decoder' all others, None all. The first
     loss or gradient that is not finite sets the latch, and no update is applied until `release`. Nothing here waits for
     the device but `is_latched`.
     """
 
-    def __init__(self, model: Model, train: TrainConfig, *, rate: Tensor, world: World = ALONE) -> None:
-        self._world = world
-        self._named = dict(model.named_parameters())
-        self._parameters = list(self._named.values())
-        self._scale = model.learnt_log_scale
-        self._scale_floor = model.log_scale_floor
-        self._latch = torch.zeros((), device=model.device)
-        self._rule = _rule(train, self._parameters, rate=rate, refused=self._latch)
-        self._standing: list[nn.Parameter] = []
-        self.part: Part | None = None
+    def __init__(
+        self,
+        model: Model,
+        train: TrainConfig,
+        *,
+        world: World = ALONE,
+        halves: HalfWeights | None = None,
+        is_flat: bool | None = None,
+    ) -> None:
+        """is_flat: whether pieces are runs of buffers; None: as it is best on the model's device."""
+        self._world, self._halves = world, halves
+        self._names, parameters = zip(*model.named_parameters(), strict=True)
+        self._parameters: list[nn.Parameter] = list(parameters)
+        self._leaves = self._parameters if halves is None else halves.leaves
+        self._layout = FlatLayout([parameter.shape for parameter in self._parameters])
+        self._values = flattened(self._parameters, self._layout)
+        self._is_flat = model.device.type != "cpu" if is_flat is None else is_flat
+        self._rule = update_rule(train, is_fused=not self._is_flat)
+        self._moments = [torch.zeros_like(self._values) for _ in self._rule.moments]
+        self._gradients = torch.zeros_like(self._values) if self._is_flat else None
+        self._counts = torch.zeros(len(self._parameters), device=model.device)
+        self._refused = torch.zeros((), device=model.device)
+        self._scale, self._scale_floor = model.learnt_log_scale, model.log_scale_floor
+        self._known: dict[tuple[int, ...], _Moving] = {}
+        self.restrict(None)
 
     def restrict(self, part: Part | None) -> None:
         """Update the weights of one part alone, or all again; the moments of the others stand still with them."""
-        self.part = part
-        self._standing = [
-            parameter
-            for name, parameter in self._named.items()
-            if part is not None and _is_of_encoder(name) != (part == "encoder")
-        ]
+        self.part: Part | None = part
+        self._wanted = tuple(
+            place
+            for place, name in enumerate(self._names)
+            if part is None or _is_of_encoder(name) == (part == "encoder")
+        )
+        self._differentiated = [self._leaves[place] for place in self._wanted]
 
-    def minimise(self, differentiated: Tensor, *, row: Tensor) -> Tensor:
+    def compile(self) -> None:
+        """Have the rule compiled at its next update, which takes some seconds."""
+        self._rule.work = Compiled(self._rule.work)
+
+    def minimise(self, differentiated: Tensor, *, row: Tensor, rate: Tensor) -> Tensor:
         """Apply one update by the gradient of a scalar; return the latch, 1 where it was not applied, else 0.
 
-        row: figures of the update, its loss first; they become those of all processes.
+        row: figures of the update, its loss first; they become those of all processes. rate: the learning rate, a
+        scalar on the device.
         """
-        differentiated.backward()
-        for parameter in self._standing:
-            parameter.grad = None
-        gradients = [p.grad for p in self._parameters if p.grad is not None]
+        moving, gradients = self._gradients_of(differentiated)
         self._world.average_([*gradients, row])
-        norm = nn.utils.get_total_norm(gradients)
-        self._latch.copy_(torch.isfinite(norm + row[0]).logical_not_().logical_or_(self._latch))
-        self._rule.step()
-        for parameter in self._parameters:
-            parameter.grad = None
+        total = torch.stack(torch._foreach_norm(gradients)).sum() + row[0]
+        # 0 times what is not finite is not 0.
+        self._refused.copy_(total.mul_(0.0).ne(0.0).logical_or_(self._refused))
+        self._counts.add_(torch.where(self._refused > 0, 0.0, moving.counted))
+        self._rule.update(moving.pieces, gradients, rate=rate, refused=self._refused)
         if self._scale is not None:
             # Projected after the update, not clamped in the model: a gradient can lead away from the floor again.
             self._scale.detach().clamp_(min=self._scale_floor)
-        return self._latch
+        if self._halves is not None:
+            self._halves.refresh()
+        return self._refused
+
+    def _gradients_of(self, differentiated: Tensor) -> tuple[_Moving, list[Tensor]]:
+        """What an update moves, all that the loss depends on, and one gradient for each piece of it."""
+        # Not by `backward`: autograd would add to gradients that it keeps, on streams of its own choice.
+        found = torch.autograd.grad(differentiated, self._differentiated, allow_unused=True)
+        places, present = self._wanted, [gradient for gradient in found if gradient is not None]
+        if len(present) < len(found):
+            places = tuple(place for place, one in zip(places, found, strict=True) if one is not None)
+        moving = self._known.get(places)
+        if moving is None:
+            moving = self._known[places] = self._moving(places)
+        return moving, moving.gathered(present)
+
+    def _moving(self, places: tuple[int, ...]) -> _Moving:
+        counted = torch.zeros_like(self._counts)
+        counted[list(places)] = 1.0
+        if self._gradients is None:
+            chosen = [[self._layout.views(flat)[place] for place in places] for flat in (self._values, *self._moments)]
+            counts = [self._counts[place] for place in places]
+            return _Moving(Pieces(chosen[0], tuple(chosen[1:]), counts), counted)
+        runs = list(self._runs(places))
+        chosen = [[self._layout.run(flat, run) for run in runs] for flat in (self._values, *self._moments)]
+        counts = [self._counts[run.start] for run in runs]
+        views = self._layout.views(self._gradients)
+        return _Moving(
+            Pieces(chosen[0], tuple(chosen[1:]), counts), counted, into=[views[place] for place in places],
+            runs=[self._layout.run(self._gradients, run) for run in runs],
+        )  # fmt: skip
+
+    def _runs(self, places: tuple[int, ...]) -> Iterator[range]:
+        """Neighbours that are always updated together, so that they have one count."""
+        for _, group in groupby(enumerate(places), key=lambda pair: (pair[1] - pair[0], _kind(self._names[pair[1]]))):
+            run = [place for _, place in group]
+            yield range(run[0], run[-1] + 1)
+
+    # ---- the latch --------------------------------------------------------------------------------------------------
 
     def is_latched(self) -> bool:
         """Whether an update was refused since the last `release`; waits for the device."""
-        return bool(self._latch.item())
+        return bool(self._refused.item())
 
     def release(self) -> None:
         """Apply updates again."""
-        self._latch.zero_()
+        self._refused.zero_()
+
+    @contextmanager
+    def rehearsing(self) -> Iterator[None]:
+        """Refuse every update meanwhile: they are worked out, and change nothing."""
+        before = self._refused.clone()
+        self._refused.fill_(1.0)
+        try:
+            yield
+        finally:
+            self._refused.copy_(before)
+
+    # ---- state ------------------------------------------------------------------------------------------------------
 
     def state(self) -> dict[str, Tensor]:
         """Return the moments and counts as 'adam.exp_avg.<parameter>' and so on, on the device (not copied)."""
+        by_moment = dict(zip(self._rule.moments, map(self._layout.views, self._moments), strict=True))
+        if self._rule.has_count:
+            by_moment = {"step": list(self._counts), **by_moment}
         return {
-            f"{self._rule.name}.{key}.{name}": tensor
-            for name, parameter in self._named.items()
-            for key, tensor in self._rule.moments[parameter].items()
+            f"{self._rule.name}.{key}.{name}": tensors[place]
+            for place, name in enumerate(self._names)
+            for key, tensors in by_moment.items()
         }
+
+    def restored(self) -> None:
+        """Bring what follows from the weights up to date: they were changed from outside."""
+        if self._halves is not None:
+            self._halves.refresh()
+
+
+@dataclass(frozen=True, slots=True)
+class _Moving:
+    """What an update moves. counted: 1 for each parameter that is among it, else 0. into: where the gradients of the
+    parameters are gathered, and runs: the same by pieces; None where each parameter is a piece."""
+
+    pieces: Pieces
+    counted: Tensor
+    into: list[Tensor] | None = None
+    runs: list[Tensor] | None = None
+
+    def gathered(self, found: Sequence[Tensor]) -> list[Tensor]:
+        """Return one gradient a piece, in single precision."""
+        if self.into is None or self.runs is None:
+            return [gradient.float().contiguous() for gradient in found]
+        torch._foreach_copy_(self.into, list(found))
+        return self.runs
 
 
 def _is_of_encoder(name: str) -> bool:
     return not {"encoder", "classifier"}.isdisjoint(name.split("."))
 
 
-def _rule(train: TrainConfig, parameters: list[nn.Parameter], *, rate: Tensor, refused: Tensor) -> UpdateRule:
-    match train.optimizer:
-        case "adagrad":
-            return Adagrad(parameters, rate=rate, refused=refused, eps=train.eps)
-        case "rmsprop":
-            return RmsProp(parameters, rate=rate, refused=refused, decay=train.betas[1], eps=train.eps)
-        case _:
-            return Adam(parameters, rate=rate, refused=refused, betas=train.betas, eps=train.eps)
+def _kind(name: str) -> tuple[bool, bool]:
+    """What decides when a parameter is updated: its part, and whether it belongs to M2 or to the VAE below."""
+    return _is_of_encoder(name), name.startswith("parts.")

@@ -59,7 +59,7 @@ class TrainingSession:
     step: updates done. target_step: where the run is to end; the session itself does not stop there.
     is_diverged: whether the last update asked for was refused; the weights are those of `step`, all finite.
     time_s: seconds of training since the run's beginning, pauses left out.
-    notes: sentences for people about how this session came to be. run_name: of its folder, for what is exported.
+    run_name: of its folder, for what is exported.
     world: the processes that train it together. The batch of `config` is that of all of them, and every one has the
     same weights, records and state; held-out images are evaluated by the first alone, the others wait for its next
     update.
@@ -74,7 +74,7 @@ class TrainingSession:
         self.target_step = target_step(config.train, len(indices))
         self.is_diverged = False
         self.time_s = 0.0
-        self.notes: tuple[str, ...] = ()
+        self._notes: tuple[str, ...] = ()
         self.run_name: str | None = None
         check_codes_fit(own_config(config, world), data.shape, n_classes=count_classes(data), device=device)
         self.model = model_for(config, data, bytes_per_parameter=TRAINING_BYTES).to(device)
@@ -126,7 +126,7 @@ class TrainingSession:
         session = cls(run.config, data, device=resolve_device(device or run.config.train.device), world=world)
         session.load(arrays, meta)
         if notice is not None:
-            session.notes = (notice, *session.notes)
+            session._notes = (notice, *session._notes)
         session.run_name = run.name
         return session
 
@@ -141,6 +141,11 @@ class TrainingSession:
     def device(self) -> str:
         """The device's name, such as 'cpu' or 'cuda:0'."""
         return str(self._device)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences for people about how this session came to be, and how its updates are done."""
+        return (*self._notes, *self._updates.notes)
 
     @property
     def batches_per_epoch(self) -> float:
@@ -186,8 +191,11 @@ class TrainingSession:
 
     # ---- training ---------------------------------------------------------------------------------------------------
 
-    def advance(self) -> Advance:
+    def advance(self, until_step: int | None = None) -> Advance:
         """Do one unit of work: an update, or a chunk of a held-out evaluation that is due.
+
+        until_step: where several updates may be done at once, as captured slices do, how far they may go; they go no
+        further than to the next step at which something is due. None: one update.
 
         DIVERGED says that an update was not finite and not applied; the next call tries again.
         """
@@ -196,30 +204,41 @@ class TrainingSession:
             self._updates.optimiser.release()
             self.is_diverged = self._is_divergence_told = False
         if not self.is_diverged:
-            done = self._work()
+            done = self._work(self.step + 1 if until_step is None else until_step)
         if self.is_diverged:
             self._is_divergence_told = True
             done = Advance.DIVERGED
         self.time_s += time.perf_counter() - started
         return done
 
-    def _work(self) -> Advance:
+    def _work(self, until_step: int) -> Advance:
         if self._evaluation is not None:
             if self._evaluation.advance(self.model):
                 self._finish_evaluation(self._evaluation)
             return Advance.EVALUATION
-        self._updates.work(self.step)
-        self.step += 1
-        train = self.config.train
-        is_log_due = is_record_due(self.step, train)
-        is_evaluation = len(self._held_out) > 0 and is_evaluation_due(self.step, train, self._n_train)
-        if is_log_due or is_evaluation or self.step % LATCH_EVERY == 0:
+        self.step += self._updates.work(self.step, self._updates_until(until_step))
+        is_log_due, is_evaluation, is_latch_due = self._due_at(self.step)
+        if is_log_due or is_evaluation or is_latch_due:
             self.settle()
         if is_log_due and not self.is_diverged:
             self._log_training()
         if is_evaluation and not self.is_diverged:
             self._begin_evaluation()
         return Advance.STEP
+
+    def _updates_until(self, until_step: int) -> int:
+        """How many updates may be done at once: nothing is due before the last of them."""
+        most = min(until_step - self.step, self._updates.at_once)
+        for n in range(1, most):
+            if any(self._due_at(self.step + n)):
+                return n
+        return max(1, most)
+
+    def _due_at(self, step: int) -> tuple[bool, bool, bool]:
+        """Whether a record, an evaluation and a look at the latch are due after `step` updates."""
+        train = self.config.train
+        is_evaluation = len(self._held_out) > 0 and is_evaluation_due(step, train, self._n_train)
+        return is_record_due(step, train), is_evaluation, step % LATCH_EVERY == 0
 
     def settle(self) -> None:
         """Ask the device whether it refused an update; if so, `step` goes back to that of the weights."""
@@ -350,7 +369,7 @@ class TrainingSession:
         generator = self._updates.restored_generator(arrays, restored)
         copy_into(self._updates.tensors(), arrays)
         self._updates.restore(generator, restored)
-        self.notes = restored.notes(device=self._device.type, torch=str(torch.__version__))
+        self._notes = restored.notes(device=self._device.type, torch=str(torch.__version__))
         self.step, self.time_s, self._sums_since = restored.step, restored.time_s, restored.sums_since
         self._best = BestKeeper(value=restored.best_value, step=restored.best_step)
         self._evaluation = None

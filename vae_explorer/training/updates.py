@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -15,22 +17,36 @@ from vae_explorer.model.model import Model
 from vae_explorer.model.noise import Stream, seeded_generator
 from vae_explorer.model.pixels import Pixels
 from vae_explorer.objective.objective import build_objective
-from vae_explorer.objective.terms import Batch
+from vae_explorer.objective.terms import Batch, Live
 from vae_explorer.training.batches import build_batches
+from vae_explorer.training.captured import (
+    MOST_UPDATES,
+    CapturedSlices,
+    GraphRecorder,
+    Recorder,
+    SliceBuffers,
+    StepInputs,
+)
+from vae_explorer.training.compiling import COMPILE_STEPS, Compiled, can_compile
 from vae_explorer.training.live_values import LiveValues
 from vae_explorer.training.metrics import MetricSums
 from vae_explorer.training.optimiser import GuardedOptimiser
+from vae_explorer.training.precision import HalfWeights, notes_on_half
+from vae_explorer.training.schedule import target_step
 from vae_explorer.training.state import AnyArray, SessionMeta, stored_tensors, to_generator
 from vae_explorer.training.world import ALONE, Share, World
 
+_log = logging.getLogger(__name__)
+
 
 class Updates:
-    """Does the update that follows any number of them; what it draws depends on the updates before alone.
+    """Does the updates that follow any number of them; what they draw depends on the updates before alone.
 
     Of several processes each draws what the whole batch takes, and works on its own rows.
 
     live: the values that are steered. optimiser: with its latch. sums: of the means of the updates since they were last
-    read. labelled: the training images whose label is used, ascending, or None.
+    read. labelled: the training images whose label is used, ascending, or None. notes: sentences for people on how the
+    updates are done.
     """
 
     def __init__(
@@ -52,41 +68,100 @@ class Updates:
         n_labelled = 0 if self.labelled is None else len(self.labelled)
         self.objective = build_objective(config, n_images=len(indices), n_labelled=n_labelled)
         self.live = LiveValues(config, n_images=len(indices), device=device)
-        self.optimiser = GuardedOptimiser(model, train, rate=self.live.rate, world=world)
+        self._halves = HalfWeights(model) if train.precision == "bf16" else None
+        self._trained = model if self._halves is None else self._halves.model
+        self.optimiser = GuardedOptimiser(model, train, world=world, halves=self._halves)
         self._world = world
         self._share = Share(world, batch_size=train.batch_size, n_labelled=self._batches.n_labelled)
         self._compares_images = config.objective.mmd_weight > 0 or config.objective.tc_weight > 0
+        self._pretrain_steps = train.pretrain_steps if config.model.kind == "m1m2" else 0
         self.sums = MetricSums(self.objective.packing, device)
         self._generator = seeded_generator(train.seed, Stream.TRAINING, device=device)
         self._noise = torch.empty(self.objective.samples, train.batch_size, model.noise_dim, device=device)
+        self._figures: Callable[..., tuple[Tensor, Tensor]] = self._plain_figures
+        self.notes = () if self._halves is None else notes_on_half(device)
+        self._slices: CapturedSlices | None = None
+        if device.type == "cuda" and pixels.is_resident and world.size == 1:
+            if target_step(train, len(indices)) >= COMPILE_STEPS and can_compile(device):
+                self._figures = Compiled(self._plain_figures)
+                self.optimiser.compile()
+            self.capture(GraphRecorder(device, self._generator), batch_size=train.batch_size)
 
-    def work(self, step: int) -> None:
-        """Do the update that follows `step` updates."""
+    def capture(self, recorder: Recorder, *, batch_size: int) -> None:
+        """Do updates by recorded slices from now on."""
+        buffers = SliceBuffers(self._batches, self.live, batch_size=batch_size, device=self._pixels.device)
+        self._slices = CapturedSlices(buffers, self._one, recorder, rehearsing=self._rehearsing)
+
+    # ---- work -------------------------------------------------------------------------------------------------------
+
+    @property
+    def at_once(self) -> int:
+        """How many updates one call of `work` may do."""
+        return 1 if self._slices is None else MOST_UPDATES
+
+    def work(self, step: int, n: int = 1) -> int:
+        """Do some of the n updates that follow `step` updates, one at least; return how many."""
+        self._is_pretraining = step < self._pretrain_steps
+        if self._slices is not None:
+            if self._is_pretraining:
+                n = min(n, self._pretrain_steps - step)
+            try:
+                return self._slices.work(step, n, shape=(self._is_pretraining, self.optimiser.part))
+            except RuntimeError as error:
+                self._give_up_capturing(error)
         self.live.apply(step)
-        batch = self._batch(step)
-        noise = self._share.of(self._noise.normal_(generator=self._generator), dim=1)
-        means = self.objective.means(self._model, batch, noise=noise, live=self.live.on_device, step=step)
-        row = means.packed(self.objective.packing)
-        refused = self.optimiser.minimise(means.loss if means.surrogate is None else means.surrogate, row=row)
-        self.sums.add(row, refused)
+        labels = self._batches.labels_at(step)
+        self._one(StepInputs(self._batches.at(step), labels, self.live.rate, self.live.on_device))
+        return 1
 
-    def _batch(self, step: int) -> Batch:
-        whole = self._batches.at(step)
+    def _one(self, inputs: StepInputs) -> None:
+        """Do one update: nothing in it waits for the device, or reads a Python value that may change."""
+        seen = self._share.of(inputs.indices)
         if self._pixels.is_dynamic:
-            x = self._share.of(self._pixels.take(whole, self._generator))
-        else:
-            x = self._pixels.take(self._share.of(whole), self._generator)
-        labels = self._share.of_labels(self._batches.labels_at(step))
+            seen = self._share.of(self._pixels.take(inputs.indices, self._generator))
         prior_z = None
         if self.objective.needs_prior_codes:
-            prior_z = self._model.prior().sample(len(whole), self._generator)
-        return Batch(x, labels, prior_z=prior_z, peers=self._peers)
+            prior_z = self._model.prior().sample(len(inputs.indices), self._generator)
+        # Drawn here, not in what is compiled: a compiler draws other numbers from the same generator.
+        noise = self._share.of(self._noise.normal_(generator=self._generator), dim=1)
+        labels = self._share.of_labels(inputs.labels)
+        differentiated, row = self._figures(seen, labels, prior_z, noise, inputs.live, self._is_pretraining)
+        refused = self.optimiser.minimise(differentiated, row=row, rate=inputs.rate)
+        self.sums.add(row, refused)
+
+    def _plain_figures(
+        self, seen: Tensor, labels: Tensor | None, prior_z: Tensor | None, noise: Tensor, live: Live,
+        is_pretraining: bool, /,
+    ) -> tuple[Tensor, Tensor]:  # fmt: skip
+        """What is differentiated, and a row of figures; seen: images, or their indices where they are taken as is."""
+        x = seen if self._pixels.is_dynamic else self._pixels.grey(seen)
+        batch = Batch(x, labels, prior_z=prior_z, peers=self._peers)
+        step = 0 if is_pretraining else self._pretrain_steps
+        means = self.objective.means(self._trained, batch, noise=noise, live=live, step=step)
+        return means.loss if means.surrogate is None else means.surrogate, means.packed(self.objective.packing)
 
     @property
     def _peers(self) -> World | None:
         """Who must be asked in an update, where the loss has a quantity that is no mean of images."""
         is_asked = self._compares_images or self.live.free_bits > 0
         return self._world if is_asked and self._world.size > 1 else None
+
+    @contextmanager
+    def _rehearsing(self) -> Iterator[None]:
+        state = self._generator.get_state()
+        try:
+            with self.optimiser.rehearsing():
+                yield
+        finally:
+            self._generator.set_state(state)
+
+    def _give_up_capturing(self, error: RuntimeError) -> None:
+        """Go on without; the generator may be tied to a half recorded slice, so that a new one takes its place."""
+        _log.warning("the training step is not captured: %s", error)
+        self._slices = None
+        self._generator = torch.Generator(self._pixels.device).set_state(self._generator.get_state())
+        reason = str(error).strip().partition("\n")[0].rstrip(".")
+        self.notes = (*self.notes, f"Training runs without captured CUDA graphs, which is slower: {reason}.")
 
     # ---- state ------------------------------------------------------------------------------------------------------
 
@@ -111,6 +186,7 @@ class Updates:
 
     def restore(self, generator: torch.Generator, meta: SessionMeta) -> None:
         """Go on from a state whose tensors are copied already."""
-        self._generator = generator
+        self._generator.set_state(generator.get_state())
         self.live.restore(meta)
         self.optimiser.restrict(meta.part)
+        self.optimiser.restored()

@@ -18,10 +18,8 @@ def session(tiny_config, digits_data):
 
 def poison(session, monkeypatch, *, at_step, value=float("nan")):
     """From `at_step` on every image is `value`, so that loss and gradient are not finite."""
-    take = session._pixels.take
-    monkeypatch.setattr(
-        session._pixels, "take", lambda rows, g: take(rows, g) * (value if session.step >= at_step else 1.0)
-    )
+    grey = session._pixels.grey
+    monkeypatch.setattr(session._pixels, "grey", lambda rows: grey(rows) * (value if session.step >= at_step else 1.0))
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e38])

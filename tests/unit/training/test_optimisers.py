@@ -8,8 +8,11 @@ import torch
 from test_divergence import poison
 from test_session import train, weights
 
+from vae_explorer.config import RunConfig
+from vae_explorer.model.model import build_model
+from vae_explorer.training.optimiser import GuardedOptimiser
 from vae_explorer.training.session import Advance, TrainingSession
-from vae_explorer.training.update_rules import Adagrad, Adam, RmsProp
+from vae_explorer.training.update_rules import Pieces, update_rule
 
 RULES = {
     "adam": {"train.optimizer": "adam", "train.betas": [0.8, 0.95], "train.eps": 1e-4},
@@ -18,13 +21,22 @@ RULES = {
 }
 
 
-def ours(name, parameters, *, rate=0.1, refused=0.0, eps=1e-8):
-    rate, refused = torch.tensor(rate), torch.tensor(refused)
-    if name == "adam":
-        return Adam(parameters, rate=rate, refused=refused, betas=(0.8, 0.95), eps=eps)
-    if name == "adagrad":
-        return Adagrad(parameters, rate=rate, refused=refused, eps=eps)
-    return RmsProp(parameters, rate=rate, refused=refused, decay=0.95, eps=eps)
+class Ours:
+    """A rule over single parameters, or over one flat buffer as on an accelerator."""
+
+    def __init__(self, name, parameters, *, rate=0.1, refused=0.0, eps=1e-8, is_flat=False):
+        train = {"train.optimizer": name, "train.betas": [0.8, 0.95], "train.eps": eps}
+        self.rule = update_rule(RunConfig().with_values(train).train, is_fused=not is_flat)
+        self.parameters = parameters
+        self.count = torch.zeros(())
+        values = [parameter.detach() for parameter in parameters]
+        self.moments = tuple([torch.zeros_like(value) for value in values] for _ in self.rule.moments)
+        self.pieces = Pieces(values, self.moments, [self.count for _ in values])
+        self.rate, self.refused = torch.tensor(rate), torch.tensor(refused)
+
+    def step(self):
+        self.count += 1.0 - self.refused
+        self.rule.update(self.pieces, [one.grad for one in self.parameters], rate=self.rate, refused=self.refused)
 
 
 def theirs(name, parameters):
@@ -39,10 +51,11 @@ def parameter(seed=0):
     return torch.nn.Parameter(torch.randn(7, 3, generator=torch.Generator().manual_seed(seed)))
 
 
+@pytest.mark.parametrize("is_flat", [False, True])
 @pytest.mark.parametrize("name", RULES)
-def test_updates_are_those_of_torch(name):
+def test_updates_are_those_of_torch(name, is_flat):
     first, second = parameter(), parameter()
-    rule, optimiser = ours(name, [first]), theirs(name, [second])
+    rule, optimiser = Ours(name, [first], is_flat=is_flat), theirs(name, [second])
     generator = torch.Generator().manual_seed(1)
     for _ in range(20):
         first.grad = torch.randn(7, 3, generator=generator)
@@ -52,25 +65,27 @@ def test_updates_are_those_of_torch(name):
         torch.testing.assert_close(first, second)
 
 
+@pytest.mark.parametrize("is_flat", [False, True])
 @pytest.mark.parametrize("name", RULES)
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 1.0])
-def test_a_refused_update_changes_no_bit(name, value):
+def test_a_refused_update_changes_no_bit(name, value, is_flat):
     one = parameter()
-    rule = ours(name, [one], refused=1.0)
-    for moment in rule.moments[one].values():
+    rule = Ours(name, [one], refused=1.0, is_flat=is_flat)
+    for (moment,) in rule.moments:
         moment.fill_(2.0)
     before = one.detach().clone()
     one.grad = torch.full_like(one, value)
     rule.step()
     assert torch.equal(one, before)
-    assert all((moment == 2.0).all() for moment in rule.moments[one].values())
+    assert all((moment == 2.0).all() for (moment,) in rule.moments)
 
 
+@pytest.mark.parametrize("is_flat", [False, True])
 @pytest.mark.parametrize("name", RULES)
-def test_a_gradient_of_zero_is_no_division_by_zero_with_an_epsilon_of_0(name):
+def test_a_gradient_of_zero_is_no_division_by_zero_with_an_epsilon_of_0(name, is_flat):
     one = parameter()
     before = one.detach().clone()
-    rule = ours(name, [one], eps=0.0)
+    rule = Ours(name, [one], eps=0.0, is_flat=is_flat)
     one.grad = torch.zeros_like(one)
     one.grad[0, 0] = 1.0
     rule.step()
@@ -78,13 +93,21 @@ def test_a_gradient_of_zero_is_no_division_by_zero_with_an_epsilon_of_0(name):
     assert (one != before).sum() == 1
 
 
+@pytest.mark.parametrize("is_flat", [False, True])
 @pytest.mark.parametrize("name", RULES)
-def test_a_weight_without_a_gradient_is_left_alone(name):
-    one, other = parameter(0), parameter(1)
-    rule, before = ours(name, [one, other]), other.detach().clone()
-    one.grad = torch.ones_like(one)
-    rule.step()
-    assert torch.equal(other, before)
+def test_a_weight_without_a_gradient_is_left_alone(tiny_config, name, is_flat):
+    model = build_model(tiny_config.with_values({"model.activation": "tanh"}), (1, 4, 4), 255)
+    optimiser = GuardedOptimiser(model, tiny_config.with_values(RULES[name]).train, is_flat=is_flat)
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    for _ in range(2):
+        loss = model.encoder(torch.ones(2, 1, 4, 4)).square().sum()
+        optimiser.minimise(loss, row=loss.detach().reshape(1), rate=torch.tensor(0.1))
+    moved = {key for key, value in model.state_dict().items() if not torch.equal(value, before[key])}
+    assert moved == {key for key in before if key.startswith("encoder")}
+    state = optimiser.state()
+    assert all(not tensor.any() for key, tensor in state.items() if ".decoder." in key)
+    if name == "adam":
+        assert {tensor.item() for key, tensor in state.items() if key.startswith("adam.step.encoder")} == {2.0}
 
 
 @pytest.mark.parametrize("name", RULES)

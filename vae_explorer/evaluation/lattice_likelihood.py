@@ -3,21 +3,23 @@
 Bernoulli, continuous Bernoulli and Gaussian (its scale the same for every code) are exponential families in x:
 log p(x|z) = (x - c) . eta(z) + log p(c|z) + h(x) with any image c, so that neither decoder nor pixels are gone through
 again for an image. With c the mean image of the lattice the terms are small: with c = 0 those of bright pixels with
-little noise are 10⁵ nats and more, and cancel, which single precision does not bear.
+little noise are 10⁵ nats and more, and cancel, which single precision does not bear. Where eta = W h + b is a decoder's
+last product, h is kept, which is smaller, and (x - c) . eta = h . W' (x - c) + b . (x - c).
 """
 
 from __future__ import annotations
 
 import math
-from typing import Protocol
+from typing import Protocol, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from vae_explorer.data.memory import free_memory_bytes
 from vae_explorer.evaluation.slices import Slices, codes_at_once
+from vae_explorer.model.heads import BernoulliHead, ContinuousBernoulliHead
 from vae_explorer.model.likelihoods import Bernoulli, ContinuousBernoulli, Gaussian, Likelihood
 from vae_explorer.objective.reading import ModelReader
 
@@ -45,7 +47,9 @@ class LatticeLikelihood(Protocol):
 def lattice_slices(model: ModelReader, codes: Tensor) -> Slices[LatticeLikelihood]:
     """Decode a lattice of codes (n, latent_dim), at most MOST_BYTES or a quarter of the free memory of it."""
     first = _likelihood(model, codes[:1])
-    numbers = len(codes) * math.prod(model.model.shape) * _numbers_a_pixel(first)
+    last = _last_product(model)
+    a_code = math.prod(model.model.shape) * _numbers_a_pixel(first) if last is None else last.in_features
+    numbers = len(codes) * a_code
     if 4 * numbers > min(MOST_BYTES, free_memory_bytes() // 4):
         return _StreamedLattice(model, codes)
     if _eta(first, first.mean[0]) is not None:
@@ -60,15 +64,23 @@ def lattice_slices(model: ModelReader, codes: Tensor) -> Slices[LatticeLikelihoo
 class _NaturalLattice:
     is_streamed = False
 
-    def __init__(self, origin: Tensor, eta: Tensor, log_origin: Tensor, precision: Tensor | None) -> None:
-        self._origin, self._eta, self._log_origin, self._precision = origin, eta, log_origin, precision
+    def __init__(
+        self, origin: Tensor, eta: Tensor, log_origin: Tensor, *, precision: Tensor | None, last: nn.Linear | None
+    ) -> None:
+        """eta: (n, D), or what the `last` layer makes it from."""
+        self._origin, self._eta, self._log_origin = origin, eta, log_origin
+        self._precision, self._last = precision, last
 
     def slices(self, x: Tensor) -> Slices[Float]:
         away = (x - self._origin).flatten(1)  # (B, D)
+        seen, constant = away, 0.0
+        if self._last is not None:
+            seen, constant = away @ self._last.weight, away @ self._last.bias
         values = np.empty((len(x), len(self._eta)))
         for first in range(0, len(self._eta), _ROWS):
             rows = slice(first, first + _ROWS)
-            values[:, rows] = (torch.mm(self._eta[rows], away.T) + self._log_origin[rows, None]).T.cpu().numpy()
+            products = torch.mm(self._eta[rows], seen.T) + constant
+            values[:, rows] = (products + self._log_origin[rows, None]).T.cpu().numpy()
             yield min(1.0, (first + _ROWS) / len(self._eta))
         if self._precision is not None:
             values -= 0.5 * (away.square() * self._precision).double().sum(1, keepdim=True).cpu().numpy()
@@ -104,21 +116,37 @@ class _StreamedLattice:
 
 
 def _natural_slices(model: ModelReader, codes: Tensor) -> Slices[LatticeLikelihood]:
-    pixels = math.prod(model.model.shape)
-    eta, log_origin = codes.new_empty(len(codes), pixels), codes.new_empty(len(codes))
+    last = _last_product(model)
+    width = math.prod(model.model.shape) if last is None else last.in_features
+    eta, log_origin = codes.new_empty(len(codes), width), codes.new_empty(len(codes))
     origin = _mean_image(model, codes)
     precision: Tensor | None = None
     first = 0
     for part, share in _parts(model, codes):
         likelihood = _likelihood(model, part)
-        natural = _eta(likelihood, origin)
+        natural = _before_last(model, part) if last is not None else _eta(likelihood, origin)
         assert natural is not None
         eta[first : first + len(part)] = natural.flatten(1)
         log_origin[first : first + len(part)] = _log_prob(likelihood, origin)
         precision = _precision(likelihood)
         first += len(part)
         yield share
-    return _NaturalLattice(origin, eta, log_origin, precision)
+    return _NaturalLattice(origin, eta, log_origin, precision=precision, last=last)
+
+
+def _last_product(model: ModelReader) -> nn.Linear | None:
+    """The layer whose outcome is eta, where less goes into it than comes out."""
+    if not isinstance(model.model.head, BernoulliHead | ContinuousBernoulliHead):
+        return None
+    decoder = model.model.decoder
+    last = decoder[-2] if isinstance(decoder, nn.Sequential) else None
+    return last if isinstance(last, nn.Linear) and last.in_features < last.out_features else None
+
+
+@torch.no_grad()
+def _before_last(model: ModelReader, codes: Tensor) -> Tensor:
+    before = cast(nn.Sequential, model.model.decoder)[:-2](codes)
+    return cast(Tensor, before)
 
 
 def _mean_image(model: ModelReader, codes: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from vae_explorer.evaluation.report_figures import BAD_K_HAT
 from vae_explorer.evaluation.shared_grid import quadrature_obstacle
 from vae_explorer.latent.collapse import collapse_verdict
 from vae_explorer.latent.collapse_words import verdict_sentences
+from vae_explorer.latent.told import Template, Told
 from vae_explorer.objective.reading import FrozenModel
 from vae_explorer.runs.records import LogRecord, MetricRecord
 
@@ -39,7 +40,7 @@ def history_of(records: Iterable[LogRecord]) -> History | None:
 def words_of(
     figures: dict[str, Any], model: FrozenModel, *, n_asked: int, variances: Float | None, history: History | None
 ) -> list[str]:
-    """Return the sentences.
+    """Return the sentences, each of which can be said in another language.
 
     n_asked: images of the split. variances: (latent_dim,), of the posterior mean over images, where there is one.
     history: of the training, for the step from which a dimension is off.
@@ -47,9 +48,10 @@ def words_of(
     sentences = [*_of_extent(figures, n_asked), *_of_bound(figures, model), *_of_samples(figures)]
     if variances is not None:
         steps, kl = _with_now(history, figures["kl_per_dim"], step=model.step)
-        sentences += verdict_sentences(collapse_verdict(steps, kl, variances))
+        sentences += verdict_sentences(collapse_verdict(steps, kl, variances), Template)
         if figures["gap"] is not None:
-            sentences.append(f"Apart from that the bound is loose by {figures['gap']:.3g} nats, its gap.")
+            text = "Apart from that the bound is loose by {gap:.3g} nats, its gap."
+            sentences.append(Told(text, gap=figures["gap"]))
     return sentences
 
 
@@ -65,24 +67,30 @@ def _with_now(history: History | None, kl_per_dim: list[float] | None, *, step: 
 def _of_extent(figures: dict[str, Any], n_asked: int) -> Iterator[str]:
     n = figures["n"]
     if not figures["is_complete"]:
-        yield f"The evaluation was ended early: {n:,} of {n_asked:,} images are done; what was not begun is missing."
+        text = "The evaluation was ended early: {n:,} of {asked:,} images are done; what was not begun is missing."
+        yield Told(text, n=n, asked=n_asked)
     if 0 < figures["n_exact"] < n:
-        yield f"log_px_exact, elbo_exact and gap are means over {figures['n_exact']:,} of the {n:,} images."
+        text = "log_px_exact, elbo_exact and gap are means over {some:,} of the {n:,} images."
+        yield Told(text, some=figures["n_exact"], n=n)
     if 0 < figures["n_improved"] < n:
         yield from _of_improved(figures, n)
     if figures["n_improved"] and figures["gap"] is None:
-        yield f"amortisation_gap comes from {FIGURE_DRAWS:,} fixed codes an image, so it has an error by these too."
+        text = "amortisation_gap comes from {draws:,} fixed codes an image, so it has an error by these too."
+        yield Told(text, draws=FIGURE_DRAWS)
     if figures["n_information"] is not None and figures["n_information"] < n:
-        yield f"mutual_information is that of {figures['n_information']:,} of the {n:,} images."
+        yield Told("mutual_information is that of {some:,} of the {n:,} images.", some=figures["n_information"], n=n)
 
 
 def _of_improved(figures: dict[str, Any], n: int) -> Iterator[str]:
-    extent = f"over {figures['n_improved']:,} of the {n:,} images"
+    some = figures["n_improved"]
     if figures["family_gap"] is None:
-        yield f"amortisation_gap is the mean {extent}."
+        yield Told("amortisation_gap is the mean over {some:,} of the {n:,} images.", some=some, n=n)
         return
-    whole = figures["amortisation_gap"] + figures["family_gap"]
-    yield f"amortisation_gap and family_gap are means {extent}; they add up to the gap of these, {whole:.3g} nats."
+    text = (
+        "amortisation_gap and family_gap are means over {some:,} of the {n:,} images; they add up to the gap of these, "
+        "{whole:.3g} nats."
+    )
+    yield Told(text, some=some, n=n, whole=figures["amortisation_gap"] + figures["family_gap"])
 
 
 def _of_bound(figures: dict[str, Any], model: FrozenModel) -> Iterator[str]:
@@ -97,10 +105,10 @@ def _of_bound(figures: dict[str, Any], model: FrozenModel) -> Iterator[str]:
     if figures["gap_estimate"] is not None:
         yield "gap_estimate is too low: log p(x) from samples is biased low, and its exact value is not known here."
     if (figures["log_px_exact_error"] or 0.0) > EXACT_ERROR:
-        yield (
-            f"log_px_exact may be off by {figures['log_px_exact_error']:.2g} nats: the posteriors are too narrow, or "
-            "reach beyond the lattice."
+        text = (
+            "log_px_exact may be off by {error:.2g} nats: the posteriors are too narrow, or reach beyond the lattice."
         )
+        yield Told(text, error=figures["log_px_exact_error"])
     if model.n_classes:
         yield from _of_classes(figures, model)
 
@@ -110,10 +118,11 @@ def _of_classes(figures: dict[str, Any], model: FrozenModel) -> Iterator[str]:
     if obstacle is not None:
         yield obstacle
     codes = "q(z|x, y) with the most probable class y" if model.config.model.kind == "m2" else "the code of M1"
-    yield (
-        f"active_units counts the means of {codes}; mutual_information is not told, as what an image is known by is a "
+    text = (
+        "active_units counts the means of {codes}; mutual_information is not told, as what an image is known by is a "
         "class and a code together."
     )
+    yield Told(text, codes=Template(codes))
 
 
 def _of_samples(figures: dict[str, Any]) -> Iterator[str]:
@@ -121,10 +130,12 @@ def _of_samples(figures: dict[str, Any]) -> Iterator[str]:
     if figures["log_px"] is None:
         return
     if bad is None:
-        yield f"{figures['samples']} samples an image are too few to say how far log_px is to be trusted; take more."
+        text = "{samples} samples an image are too few to say how far log_px is to be trusted; take more."
+        yield Told(text, samples=figures["samples"])
     elif bad > MOST_BAD:
         instead = " or read log_px_exact" if figures["log_px_exact"] is not None else ""
-        yield (
-            f"log_px is not to be trusted: for {bad:.0%} of the images Pareto k-hat is above {BAD_K_HAT}, so that a "
-            f"few codes decide and the estimate is too low by an unknown amount; take more samples{instead}."
+        text = (
+            "log_px is not to be trusted: for {bad:.0%} of the images Pareto k-hat is above {most}, so that a few "
+            "codes decide and the estimate is too low by an unknown amount; take more samples{instead}."
         )
+        yield Told(text, bad=bad, most=BAD_K_HAT, instead=Template(instead))

@@ -9,6 +9,7 @@ from typing import Any
 from PySide6.QtCore import QCoreApplication
 
 from vae_explorer.gui.widgets.curve_text import nats_text
+from vae_explorer.latent.told import translated
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,12 @@ def report_rows(report: dict[str, Any]) -> list[ReportRow]:
 
 def report_notes(report: dict[str, Any]) -> list[str]:
     """Return the sentences of a report: what is missing and why, what is not to be trusted, the verdict on collapse."""
-    return [str(sentence) for sentence in report.get("words") or ()]
+    return [translated(sentence, _tr_words) for sentence in report.get("words") or ()]
+
+
+def _tr_words(text: str) -> str:
+    said = _tr(text)
+    return said if said != text else QCoreApplication.translate("verdict", text)
 
 
 def _known() -> list[tuple[str, str, str, str]]:

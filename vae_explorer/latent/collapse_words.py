@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from vae_explorer.latent.collapse import CollapseVerdict, LeastUsed
-
-Translate = Callable[[str], str]
+from vae_explorer.latent.told import Translate
 
 _NAMED = 8
 """Dimensions that a sentence names, at most."""
@@ -62,18 +59,21 @@ def _collapsed(verdict: CollapseVerdict, tr: Translate) -> str:
     one, many = tr("Collapsed: the only dimension is off"), tr("Collapsed: all {n} dimensions are off")
     what = one if verdict.n_dims == 1 else many.format(n=verdict.n_dims)
     if len(set(verdict.since)) == 1:
-        return f"{_dated(what, verdict.since[0], tr)}."
-    return f"{what}: {_grouped(verdict, tr)}."
+        return tr("{what}.").format(what=_dated(what, verdict.since[0], tr))
+    return tr("{what}: {groups}.").format(what=what, groups=_grouped(verdict, tr))
 
 
 def _grouped(verdict: CollapseVerdict, tr: Translate) -> str:
     """'z1, z4 since step 300; z7 from the beginning', those that went off last first."""
     off, since = verdict.off, verdict.since
     groups = sorted(set(since), key=lambda step: -1 if step is None else step, reverse=True)
-    return "; ".join(
-        _dated(_names([dim for dim, step in zip(off, since, strict=True) if step == group], tr), group, tr)
-        for group in groups
-    )
+    told = {
+        f"group{number}": _dated(
+            _names([dim for dim, step in zip(off, since, strict=True) if step == group], tr), group, tr
+        )
+        for number, group in enumerate(groups)
+    }
+    return tr("; ".join(f"{{{name}}}" for name in told)).format(**told)
 
 
 def _dated(what: str, step: int | None, tr: Translate) -> str:

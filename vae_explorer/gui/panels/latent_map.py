@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, Qt, Slot
-from PySide6.QtGui import QImage, QResizeEvent
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from vae_explorer.config_rules import has_normal_prior
@@ -29,7 +29,7 @@ from vae_explorer.gui.widgets.legend import ClassLegend
 from vae_explorer.gui.widgets.map_tools import MapTools
 from vae_explorer.gui.widgets.map_view import MapView
 from vae_explorer.gui.widgets.picture import image_to_qimage
-from vae_explorer.gui.widgets.plane_grid import PlaneGrid
+from vae_explorer.gui.widgets.plane_layer import Plane
 
 REFIT_RATIO = 1.5
 """While it follows the points, the view is moved only when they leave it or fill it this many times too little."""
@@ -146,6 +146,7 @@ class LatentMapPanel(QWidget):
         self._map.end_clicked.connect(self._on_end_clicked)
         self._map.nudged.connect(self._on_nudged)
         self._map.key_asked.connect(self._on_key_asked)
+        self._map.view_moved.connect(self._follow_plane)
         self._map.view_settled.connect(self._refresh_plane)
         self._map.navigated.connect(self._on_navigated)
         self._tools.axes_chosen.connect(self._on_axes_chosen)
@@ -245,12 +246,12 @@ class LatentMapPanel(QWidget):
         self._latent.set_other_q(*self._posterior.other_q)
         self._on_selection_changed(self._controller.selection)
 
-    @Slot(object, object, int)
-    def _on_plane_shown(self, image: QImage, grid: PlaneGrid, step: int) -> None:
-        tile_px = min(image.width() // grid.nx, image.height() // grid.ny)
-        self._map.plane.set_image(image, grid.extent, tile_px, is_strip=self._latent.is_line)
-        self._plane_step = step
-        self._show_state()
+    @Slot(object, int)
+    def _on_plane_shown(self, plane: Plane, step: int) -> None:
+        self._map.plane.set_plane(plane)
+        if step != self._plane_step:
+            self._plane_step = step
+            self._show_state()
 
     # ---- what the person does -------------------------------------------------------------------------------------
 
@@ -345,6 +346,10 @@ class LatentMapPanel(QWidget):
     def _refresh_plane(self) -> None:
         self._feed.want(self._latent, self._map.frame())
 
+    @Slot()
+    def _follow_plane(self) -> None:
+        self._feed.follow(self._latent, self._map.frame())
+
     def _follow(self) -> None:
         if not self._is_following:
             return
@@ -375,7 +380,8 @@ class LatentMapPanel(QWidget):
         data = self._controller.data
         if codes is None or data is None or data.labels is None or codes.indices.max(initial=-1) >= len(data):
             return None
-        return data.labels[codes.indices]
+        # The indices rise, so that as many as there are images are all of them.
+        return data.labels if len(codes.indices) == len(data) else data.labels[codes.indices]
 
     def _unnamed(self, label: int) -> str:
         return self.tr("unknown") if label < 0 else str(label)
@@ -387,7 +393,8 @@ class LatentMapPanel(QWidget):
         self._fields.set_names(shown, [self.tr("Look at this coordinate: {name}.").format(name=n) for n in shown])
 
     def _clear_plane(self) -> None:
-        self._map.plane.set_image(None, (0.0, 1.0, 0.0, 1.0), 0)
+        self._map.plane.set_plane(None)
+        self._feed.clear()
         self._plane_step = None
         self._show_state()
 

@@ -355,7 +355,7 @@ def test_the_badge_follows_beta_as_it_is_now(panel, fake_controller, open_fake_r
 def test_bernoulli_on_grey_pixels_is_said_not_to_compare(panel, fake_controller, open_fake_run):
     open_fake_run()
     note = panel.findChild(QLabel, "curves_note")
-    assert "do not compare between data sets" in note.toolTip()
+    assert "do not compare beyond these images" in note.toolTip()
     opened = make_opened()
     config = opened.config.with_values({"model.likelihood": "continuous_bernoulli"})
     fake_controller.handle(replace(opened, config=config))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -96,9 +97,10 @@ def test_the_page_asks_for_the_selected_image_and_shows_its_terms(panel: Formula
 
 def test_what_the_numbers_do_not_compare_with_is_said(panel: FormulaPanel) -> None:
     controller = controller_of(panel)
-    assert "do not compare between data sets" in text(panel, "formula_note")
+    assert "do not compare beyond these images" in text(panel, "formula_note")
     opened = make_opened()
-    controller.handle(replace(opened, config=opened.config.with_values({"data.binarize": "dynamic"})))
+    binary = opened.config.with_values({"data.binarize": "dynamic"})
+    controller.handle(replace(opened, config=binary, run_path=Path("runs") / "binary"))
     controller.select_image(6)
     assert text(panel, "formula_note") == ""
 

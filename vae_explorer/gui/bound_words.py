@@ -42,7 +42,7 @@ def loss_note(config: RunConfig, *, beta: float, free_bits: float) -> LossNote |
         text = _tr("beta {beta} weighs the log-weights of the importance-weighted bound, which holds at beta 1 only.")
         return LossNote(_tr("no longer a bound"), text.format(beta=f"{beta:.3g}"))
     if beta < 1.0:
-        text = _tr("beta {beta} < 1 counts the KL for less than it costs: minus the loss may lie above log p(x).")
+        text = _tr("beta {beta} < 1 counts the KL too low: minus the loss may lie above log p(x).")
         return LossNote(_tr("no longer a bound"), text.format(beta=f"{beta:.3g}"))
     added = []
     if beta > 1.0:
@@ -103,10 +103,7 @@ def comparison_note(config: RunConfig, data: ImageData | None) -> str:
     """Return why a run's numbers compare with no others ('' where they do): Bernoulli on pixels that are grey."""
     if data is None or config.model.likelihood != "bernoulli" or config.data.binarize != "none" or _is_binary(data):
         return ""
-    return _tr(
-        "Bernoulli on grey pixels is no density of them: these numbers do not compare between data sets or with "
-        "densities."
-    )
+    return _tr("Bernoulli on grey pixels is no density: its numbers do not compare beyond these images.")
 
 
 def _is_binary(data: ImageData) -> bool:

@@ -6,10 +6,11 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from vae_explorer.config import FIELDS, RunConfig, parse_assignment, read_config_file
+from vae_explorer.config import FIELDS, RunConfig, parse_assignment
 from vae_explorer.config_rules import check_together, note_without_effect
 from vae_explorer.data.catalog import is_path
 from vae_explorer.resource_files import preset_path
+from vae_explorer.sweep_config import SWEPT, read_sweep_file, split_betas
 
 
 def config_from(args: argparse.Namespace) -> RunConfig:
@@ -18,7 +19,12 @@ def config_from(args: argparse.Namespace) -> RunConfig:
     A data path becomes absolute, so that the run finds its images from anywhere. Raises ConfigError (also where
     settings do not go together), UsageError, and DataError for a file that cannot be read.
     """
-    config = RunConfig() if args.config is None else read_config_file(config_path(args.config))
+    return sweep_from(args)[0]
+
+
+def sweep_from(args: argparse.Namespace) -> tuple[RunConfig, tuple[float, ...] | None]:
+    """Return the configuration as `config_from` does, and the betas where they are a list, else None."""
+    config, betas = _file_of(args)
     values: dict[str, Any] = {}
     if args.dataset is not None:
         values["data.name"] = args.dataset
@@ -28,9 +34,15 @@ def config_from(args: argparse.Namespace) -> RunConfig:
     for key, value in (("train.steps", args.steps), ("train.seed", args.seed), ("train.device", args.device)):
         if value is not None:
             values[key] = value
+    betas = None if SWEPT in values else betas
+    values, asked = split_betas(values)
     config = config.with_values(values)
     check_together(config)
-    return config.with_values({"data.name": absolute_data_name(config.data.name)})
+    return config.with_values({"data.name": absolute_data_name(config.data.name)}), asked or betas
+
+
+def _file_of(args: argparse.Namespace) -> tuple[RunConfig, tuple[float, ...] | None]:
+    return (RunConfig(), None) if args.config is None else read_sweep_file(config_path(args.config))
 
 
 def note_on(args: argparse.Namespace, config: RunConfig) -> str | None:
@@ -39,8 +51,7 @@ def note_on(args: argparse.Namespace, config: RunConfig) -> str | None:
     Of a file only values that differ from the defaults count: a run.toml names every setting. Its length in epochs
     gives way to --steps without a word.
     """
-    default = RunConfig()
-    base = default if args.config is None else read_config_file(config_path(args.config))
+    default, (base, _) = RunConfig(), _file_of(args)
     asked = [parse_assignment(text)[0] for text in args.assignments]
     keys = [key for key in FIELDS if key in asked or base.get(key) != default.get(key)]
     return note_without_effect([key for key in keys if key != "train.epochs"], config)

@@ -54,8 +54,8 @@ class SweepFront:
         """Sentences about how the sweep came to be."""
         return self.sweep.notes
 
-    def advance(self) -> Advance:
-        """Do one unit of work for all models."""
+    def advance(self, until_step: int | None = None) -> Advance:
+        """Do one unit of work for all models; an update is always one."""
         return self.sweep.advance()
 
     def raise_if_diverged(self) -> None:

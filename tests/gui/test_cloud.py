@@ -172,7 +172,7 @@ def all_discs(raster: CloudRaster, frame: ViewFrame, ratio: float) -> np.ndarray
     size = round(frame.width * ratio), round(frame.height * ratio)
     view = PixelView.over(frame.x_range, frame.y_range, size)
     image = draw_discs(
-        raster._x, raster._y, raster._places, view=view, radius=raster.radius_px * ratio, colours=raster._colours
+        raster._x, raster._y, raster._coloured()[0], view=view, radius=raster.radius_px * ratio, colours=raster._colours
     )
     return np.frombuffer(image.constBits(), dtype=np.uint32).reshape(size[::-1]).copy()
 

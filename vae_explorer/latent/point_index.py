@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import inf
+from math import inf, nextafter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,14 +43,8 @@ class PointIndex:
 
     def within(self, x_range: Range, y_range: Range) -> Ids | None:
         """Return the places, ascending, of all points of a box and some around it; None: half of all or more."""
-        left, right = (self._columns.of_one(value) for value in x_range)
-        low, high = (self._rows.of_one(value) for value in y_range)
-        rows = np.arange(low, high + 1) * SIDE
-        begins, ends = self._starts[rows + left], self._starts[rows + right + 1]
-        if 2 * int((ends - begins).sum()) >= len(self._x):
-            return None
-        parts = [self._order[begin:end] for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)]
-        return np.sort(np.concatenate(parts))
+        ids = self._around(x_range, y_range)
+        return None if ids is None else np.sort(ids)
 
     def nearest(self, at: tuple[float, float], scale: tuple[float, float], radius: float = inf) -> int | None:
         """Return the place of the point nearest to `at`, the first of several, or None if none is within `radius`.
@@ -62,21 +56,34 @@ class PointIndex:
         reach = min(FIRST_RADIUS_PX, radius)
         while True:
             dx, dy = reach / scale[0], reach / scale[1]
-            ids = self.within((at[0] - dx, at[0] + dx), (at[1] - dy, at[1] + dy))
-            best, squared = self._nearest_of(ids, at, scale)
-            if squared <= reach * reach:
-                return best
-            if ids is None or reach >= radius:
-                return best if squared <= radius * radius else None
-            reach = min(2.0 * reach, radius)
+            ids = self._around((at[0] - dx, at[0] + dx), (at[1] - dy, at[1] + dy))
+            best, away = self._nearest_of(ids, at, scale)
+            if away <= reach or ids is None or reach >= radius:
+                return best if away <= radius else None
+            # A point that was seen by chance bounds how far the nearest can be.
+            reach = min(2.0 * reach, nextafter(away, inf), radius)
+
+    def _around(self, x_range: Range, y_range: Range) -> Ids | None:
+        """Return the places of all points of the cells that a box touches; None: half of all or more."""
+        left, right = (self._columns.of_one(value) for value in x_range)
+        low, high = (self._rows.of_one(value) for value in y_range)
+        rows = np.arange(low, high + 1) * SIDE
+        begins, ends = self._starts[rows + left], self._starts[rows + right + 1]
+        if 2 * int((ends - begins).sum()) >= len(self._x):
+            return None
+        return np.concatenate(
+            [self._order[begin:end] for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)]
+        )
 
     def _nearest_of(self, ids: Ids | None, at: tuple[float, float], scale: tuple[float, float]) -> tuple[int, float]:
+        """Return the place of the nearest of some points, or of all, and how far it is; -1 and inf where none is."""
         x, y = (self._x, self._y) if ids is None else (self._x[ids], self._y[ids])
         if not len(x):
             return -1, inf
         squared = squared_px(x, y, at, scale)
         best = int(np.argmin(squared))
-        return best if ids is None else int(ids[best]), float(squared[best])
+        away = float(np.sqrt(squared[best]))
+        return best if ids is None else int(ids[squared == squared[best]].min()), away
 
 
 def squared_px(x: Floats, y: Floats, at: tuple[float, float], scale: tuple[float, float]) -> NDArray[np.float64]:

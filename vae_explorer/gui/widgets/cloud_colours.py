@@ -40,9 +40,9 @@ class PointColours:
         last = self.n_labels + 1
         if labels is None or not len(labels):
             return np.full(n_points, last, dtype=np.uint8)
-        if len(labels) > SMALL + 1 and int(labels.max()) < SMALL:
-            # One look-up a point: a remainder of each takes five times as long.
-            return self.places(np.arange(-1, SMALL), SMALL + 1).take(np.maximum(labels, -1) + 1)
+        if len(labels) > SMALL + 1 and int(labels.min()) >= -1 and int(labels.max()) < SMALL:
+            # One look-up a point, -1 in the last place: a remainder of each takes five times as long.
+            return self.places(np.append(np.arange(SMALL), -1), SMALL + 1).take(labels, mode="wrap")
         repeated = labels % max(self.n_labels, 1) + 1
         return np.where((labels < 0) | (self.n_labels == 0), last, repeated).astype(np.uint8)
 

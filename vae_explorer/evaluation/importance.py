@@ -1,7 +1,8 @@
 """The bound and log p(x) of images from K codes each, by importance sampling (Burda et al. 2016, eq. 8).
 
-Codes are decoded some at a time and forgotten; of all K of an image only the log-weights are kept, for the effective
-sample size and the tail of the weights. So K is bounded by what K numbers an image take, not by their decoding.
+Codes are decoded in blocks that stay in the cache (`objective.blocks`) and forgotten; of all K of an image only the
+noise and the log-weights are kept, for the effective sample size and the tail of the weights. So K is bounded by what
+these numbers take, not by their decoding.
 """
 
 from __future__ import annotations

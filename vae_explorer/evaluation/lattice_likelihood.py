@@ -73,7 +73,7 @@ class _NaturalLattice:
 
     def slices(self, x: Tensor) -> Slices[Float]:
         away = (x - self._origin).flatten(1)  # (B, D)
-        seen, constant = away, 0.0
+        seen, constant = away, away.new_zeros(len(x))
         if self._last is not None:
             seen, constant = away @ self._last.weight, away @ self._last.bias
         values = np.empty((len(x), len(self._eta)))

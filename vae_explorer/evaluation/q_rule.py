@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from vae_explorer.evaluation.slices import Slices
 
 Float = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 REACH = 6.0
 """Standard deviations to either side; the weight of what is further out is below 1e-8."""
@@ -77,5 +76,6 @@ def _weighted(points: Float, reach: float) -> tuple[Float, Float]:
     return points[is_taken], np.exp(-0.5 * squares[is_taken])
 
 
-def _lattice(side: int, dims: int) -> Ints:
-    return np.stack(np.unravel_index(np.arange(side**dims), (side,) * dims), axis=-1)
+def _lattice(side: int, dims: int) -> Float:
+    """Whole numbers (n, dims) from 0 to side - 1."""
+    return np.stack(np.unravel_index(np.arange(side**dims), (side,) * dims), axis=-1).astype(np.float64)

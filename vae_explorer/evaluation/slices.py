@@ -8,6 +8,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+from vae_explorer.objective.blocks import BLOCK_NUMBERS
 from vae_explorer.objective.reading import ModelReader
 
 T = TypeVar("T")
@@ -22,6 +23,8 @@ _NUMBERS = 1 << 22
 def codes_at_once(model: ModelReader) -> int:
     """Return how many codes are decoded in one slice: some milliseconds' work, in bounded memory."""
     pixels = torch.Size(model.model.shape).numel() * max(1, model.model.n_classes)
+    if model.pixels.device.type == "cuda":
+        return max(1, BLOCK_NUMBERS["cuda"] // pixels)  # fewer would leave it waiting for the next kernel
     return max(1, min(_CODES[model.config.model.network], _NUMBERS // pixels))
 
 

@@ -21,8 +21,8 @@ from vae_explorer.model.heads import BernoulliHead
 from vae_explorer.model.likelihoods import Likelihood
 from vae_explorer.model.model import Model
 
-BLOCK_NUMBERS = {"cpu": 1 << 18, "cuda": 1 << 25}
-"""Numbers of a block's decoded pixels, at most, but for a single code: 1 MiB; 128 MiB where kernels are fed."""
+BLOCK_NUMBERS = {"cpu": 1 << 18, "cuda": 1 << 24}
+"""Numbers of a block's decoded pixels, at most, but for a single code: 1 MiB; 64 MiB where kernels are fed."""
 _FACTORS = 112
 """Sigmoids multiplied at once, each between 1/2 and 1: 2 ** -112 is still a normal number in single precision."""
 

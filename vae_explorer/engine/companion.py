@@ -95,7 +95,7 @@ class Companion:
 
     def _train(self, step: int, *, until_s: float) -> None:
         while self.is_behind(step):
-            if self._session.advance() is Advance.DIVERGED:
+            if self._session.advance(step) is Advance.DIVERGED:
                 self._has_diverged = True
                 self._outbox.put(Notice(_diverged(self._session)))
             if self._clock() >= until_s:

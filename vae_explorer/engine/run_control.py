@@ -63,6 +63,7 @@ class RunControl:
         self._speed = SpeedMeter(clock=clock)
         self._fence = SliceFence.on(session.device)
         self._unit_s = 0.0
+        self._n_told = len(session.notes)
         self._is_single_step = self._is_stopping = False
         self._status_s = self._save_s = clock()
         self._was_saved = True
@@ -219,16 +220,18 @@ class RunControl:
 
     def train_slice(self) -> None:
         """Train for about SLICE_S: as many updates as fit, one where it is longer."""
-        start_s, n_units = self._clock(), 0
+        start_s, first_step, n_units = self._clock(), self.session.step, 0
         while self.is_running:
             self._advance()
-            n_units += 1
+            # A unit is an update or a chunk of an evaluation; a captured slice has many updates.
+            n_units = max(n_units + 1, self.session.step - first_step)
             if self._clock() - start_s >= SLICE_S or n_units * self._unit_s >= SLICE_S:
                 break
         self._fence.pass_slice()
         # On an accelerator only this, with the waiting in it, tells how long a unit really takes.
         self._unit_s = (self._clock() - start_s) / max(n_units, 1)
         self._take_records()
+        self._tell_notes()
         self._speed.add(self.session.step)
         if self._meeting is None:
             self._save_if_due()
@@ -303,7 +306,7 @@ class RunControl:
     def _advance(self) -> None:
         """Do one unit of work, and stand still where it says so."""
         before_s = self._clock()
-        did = self.session.advance()
+        did = self.session.advance(None if self._is_stopping else self.until_step)
         self.step_clock.add(did, self._clock() - before_s)
         if did is Advance.DIVERGED:
             self._on_diverged()
@@ -342,6 +345,13 @@ class RunControl:
         except DivergedError as error:
             self._outbox.put(failed(error, "training"))
         self._come_to_rest(EngineState.DIVERGED)
+
+    def _tell_notes(self) -> None:
+        """Tell of how the session works, where that turned out only now."""
+        notes = self.session.notes
+        for note in notes[self._n_told :]:
+            self._outbox.put(Notice(note))
+        self._n_told = len(notes)
 
     def _take_records(self) -> None:
         records = self.session.take_records()

@@ -59,7 +59,7 @@ class FakeSession(FakeModel):
         self.on_decode: Callable[[], None] = lambda: None
         self._records: list[LogRecord] = []
 
-    def advance(self) -> Advance:
+    def advance(self, until_step: int | None = None) -> Advance:
         self.first += 1
         if self.step + 1 == self.hold_at:
             self.is_held.set()

@@ -152,7 +152,7 @@ def test_it_stands_still_where_it_diverged_until_the_learning_rate_is_lowered(
     def prepare(session: FakeSession) -> None:
         advance = session.advance
         is_companion = session.config.model.kind == "autoencoder"
-        session.advance = lambda: (
+        session.advance = lambda until_step=None: (
             Advance.DIVERGED if is_companion and session.step == 20 and session.learning_rate > 1e-4 else advance()
         )
 

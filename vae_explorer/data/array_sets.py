@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from vae_explorer.data.array_files import ArrayHeader, read_array, read_headers
 from vae_explorer.data.array_layout import layout_of, to_bytes, to_planes
 from vae_explorer.data.image_data import Provenance
-from vae_explorer.data.raw_images import RawImages, Watcher
+from vae_explorer.data.image_store import mapping_of
+from vae_explorer.data.raw_images import RawImages, Watcher, spread_places
 from vae_explorer.data.reading import bad_file
 from vae_explorer.data.sizes import check_side
 
@@ -20,8 +21,11 @@ LABEL_NAMES = ("labels", "y", "label", "targets", "target", "arr_1")
 MAX_CLASSES = 1000
 
 
-def read_array_file(path: Path, *, side: int | None, watcher: Watcher) -> RawImages:
-    """Read the images of a .npy or .npz file, with labels, and with splits where it has x_train and x_test."""
+def read_array_file(path: Path, *, side: int | None, watcher: Watcher, limit: int | None = None) -> RawImages:
+    """Read the images of a .npy or .npz file, with labels, and with splits where it has x_train and x_test.
+
+    limit: of a file that is mapped, looks at so many images from all over it alone, for a preview.
+    """
     headers = {(header.name or "").lower(): header for header in read_headers(path)}
     if {"x_train", "x_test"} <= headers.keys():
         image_headers = [headers["x_train"], headers["x_test"]]
@@ -29,7 +33,7 @@ def read_array_file(path: Path, *, side: int | None, watcher: Watcher) -> RawIma
     else:
         image_headers = [_find_images(path, headers)]
         label_headers = _find_labels(headers)
-    parts = [_read_images(header, side, watcher) for header in image_headers]
+    parts = [_read_images(header, side, watcher, limit=limit) for header in image_headers]
     images, max_value, notes = _join(path, parts)
     labels, class_names = _read_labels(path, label_headers, [len(part[0]) for part in parts], watcher)
     if path.suffix.lower() == ".npz":
@@ -38,6 +42,7 @@ def read_array_file(path: Path, *, side: int | None, watcher: Watcher) -> RawIma
     return RawImages(
         images=images, max_value=max_value, labels=labels, class_names=class_names,
         n_own_train=len(parts[0][0]) if len(parts) == 2 else None,
+        n_found=sum(header.shape[0] for header in image_headers),
         provenance=Provenance(source="array", title=path.stem, path=str(path.absolute()), understood=notes),
     )  # fmt: skip
 
@@ -61,13 +66,16 @@ def _find_labels(headers: dict[str, ArrayHeader]) -> list[ArrayHeader]:
 
 
 def _read_images(
-    header: ArrayHeader, side: int | None, watcher: Watcher
+    header: ArrayHeader, side: int | None, watcher: Watcher, *, limit: int | None
 ) -> tuple[NDArray[np.uint8], int, tuple[str, ...]]:
     """Return uint8 (N, C, H, W), max_value and what was understood; sizes are asked before anything is read."""
     layout = layout_of(header.shape, header.where)
     axes = {"N x H x W": (1, 2), "N x H x W x C": (1, 2), "N x C x H x W": (2, 3)}[layout]
     check_side(header.where, header.shape[axes[0]], header.shape[axes[1]], side)
-    images, max_value, values = to_bytes(to_planes(read_array(header, watcher), layout), header.where, watcher)
+    planes = to_planes(read_array(header, watcher), layout)
+    if limit is not None and mapping_of(planes) is not None:
+        planes = planes[spread_places(len(planes), limit)]
+    images, max_value, values = to_bytes(planes, header.where, watcher)
     shape = " x ".join(map(str, header.shape))
     return images, max_value, (f"{shape} was read as {layout}", values)
 

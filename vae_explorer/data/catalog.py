@@ -16,7 +16,7 @@ from vae_explorer.data.downloads import fetch, folder_of, is_present
 from vae_explorer.data.image_data import ImageData, content_digest
 from vae_explorer.data.known_sets import KNOWN_SETS, datasets_dir
 from vae_explorer.data.path_source import list_pictures, read_path
-from vae_explorer.data.raw_images import IsCancelled, Progress, RawImages, Watcher
+from vae_explorer.data.raw_images import IsCancelled, Progress, RawImages, Watcher, spread_places
 from vae_explorer.data.shapes import draw_shapes
 from vae_explorer.data.splits import make_splits
 from vae_explorer.errors import UsageError, nearest_hint
@@ -93,7 +93,8 @@ class Preview:
 def preview_data(config: DataConfig, *, limit: int = 24) -> Preview:
     """Return up to `limit` images from all over the data set, at the configured side, fit and colour.
 
-    Of a folder of pictures these files alone are opened; nothing is fetched. Raises as `open_data`.
+    Of a folder of pictures these files alone are opened, of a large .npy file these images alone; nothing is fetched.
+    Raises as `open_data`.
     """
     if config.name in KNOWN_SETS and not is_present(KNOWN_SETS[config.name]):
         known = KNOWN_SETS[config.name]
@@ -104,24 +105,23 @@ def preview_data(config: DataConfig, *, limit: int = 24) -> Preview:
     if config.name not in ("digits", "shapes", *KNOWN_SETS):
         listing = list_pictures(source_path(config, watcher))
     if listing is None:
-        raw = _read(config, watcher)
-        n_found = len(raw.images)
+        raw = _read(config, watcher, limit=limit)
+        n_found = raw.n_found or len(raw.images)
     else:
         raw = read_path(source_path(config, watcher), config, watcher, listing=listing.spread(limit))
         n_found = len(listing.pictures)
-    chosen = np.unique(np.linspace(0, len(raw.images) - 1, min(limit, len(raw.images))).round().astype(np.int64))
-    raw = conform(replace(raw, images=raw.images[chosen]), config, watcher)
+    raw = conform(replace(raw, images=raw.images[spread_places(len(raw.images), limit)]), config, watcher)
     images = np.rint(raw.images * (255 / raw.max_value)).astype(np.uint8)
     return Preview(images, n_found, raw.provenance.understood, raw.provenance.skipped, raw.provenance.title)
 
 
-def _read(config: DataConfig, watcher: Watcher) -> RawImages:
+def _read(config: DataConfig, watcher: Watcher, *, limit: int | None = None) -> RawImages:
     name = config.name
     if name == "digits":
         return read_digits()
     if name == "shapes":
         return draw_shapes(config.count, seed=config.seed, has_hue=config.hue, watcher=watcher)
-    return read_path(source_path(config, watcher), config, watcher)
+    return read_path(source_path(config, watcher), config, watcher, limit=limit)
 
 
 def source_path(config: DataConfig, watcher: Watcher) -> Path:

@@ -21,11 +21,18 @@ def list_pictures(path: Path) -> FolderListing | None:
     return list_folder(path)
 
 
-def read_path(path: Path, config: DataConfig, watcher: Watcher, *, listing: FolderListing | None = None) -> RawImages:
+def read_path(
+    path: Path,
+    config: DataConfig,
+    watcher: Watcher,
+    *,
+    listing: FolderListing | None = None,
+    limit: int | None = None,
+) -> RawImages:
     """Read a folder of IDX files or of pictures, an .npz or .npy file, or a pair of IDX files named by one of them.
 
-    listing: of a folder of pictures, reads these only. Raises DataError for what is missing, none of these, or bad;
-    its sentence names the file and what to do.
+    listing: of a folder of pictures, reads these only; limit: of an array that is mapped, so many only. Raises
+    DataError for what is missing, none of these, or bad; its sentence names the file and what to do.
     """
     with reading(path, EXPECTED):
         path.stat()
@@ -41,7 +48,7 @@ def read_path(path: Path, config: DataConfig, watcher: Watcher, *, listing: Fold
         raise bad_file(path, "neither a file nor a folder", EXPECTED, "name another path")
     suffix = path.suffix.lower()
     if suffix in (".npy", ".npz"):
-        return read_array_file(path, side=config.side, watcher=watcher)
+        return read_array_file(path, side=config.side, watcher=watcher, limit=limit)
     if is_idx_name(path) or suffix in (".gz", ".idx", ""):
         return read_idx_file(path, side=config.side, watcher=watcher)
     if suffix in PICTURE_SUFFIXES:

@@ -25,7 +25,8 @@ class RawImages:
 
     images: uint8 (N, C, H, W), values 0 to max_value; labels: int64 (N,), -1 where unknown, or None;
     factors: float32 (N, F) or None. n_own_train: the first n images are the source's own training split and the rest
-    its test split; None where the source has no splits of its own.
+    its test split; None where the source has no splits of its own. n_found: how many images there are, where only some
+    of them were read for a preview.
     """
 
     images: NDArray[np.uint8]
@@ -36,11 +37,17 @@ class RawImages:
     factors: NDArray[np.float32] | None = None
     factor_names: tuple[str, ...] = ()
     n_own_train: int | None = None
+    n_found: int | None = None
 
     def with_images(self, images: NDArray[np.uint8], max_value: int, understood: list[str]) -> RawImages:
         """Return the same source with its images changed, and the sentences that say how."""
         provenance = replace(self.provenance, understood=(*self.provenance.understood, *understood))
         return replace(self, images=images, max_value=max_value, provenance=provenance)
+
+
+def spread_places(n_images: int, n_places: int) -> NDArray[np.int64]:
+    """Return up to `n_places` places from all over `n_images`, ascending, int64."""
+    return np.unique(np.linspace(0, n_images - 1, min(n_places, n_images)).round().astype(np.int64))
 
 
 @dataclass(frozen=True)

@@ -58,9 +58,7 @@ class FollowNotes(QObject):
             self._say_ended(status)
 
     def _say_begun(self, elsewhere: Elsewhere) -> None:
-        text = self.tr(
-            "This run is being trained by process {pid} on {host}: it is shown as it grows, its folder is left alone."
-        )
+        text = self.tr("Process {pid} on {host} trains this run: it is shown as it grows, its folder is left alone.")
         self._notices.notify(text.format(pid=elsewhere.pid, host=elsewhere.host))
 
     def _say_ended(self, status: RunStatus) -> None:

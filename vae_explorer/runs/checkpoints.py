@@ -46,9 +46,9 @@ class CheckpointStore:
         """Return the steps that have a checkpoint, ascending, by the names alone."""
         return [step for step, _ in self._found()]
 
-    def mark(self) -> tuple[object, ...]:
-        """Return what changes whenever a checkpoint comes, goes or is written anew; no file is opened."""
-        return tuple((path.name, *_size_and_time(path)) for _, path in self._found())
+    def marks(self) -> dict[int, tuple[int, int]]:
+        """Return size and time of each checkpoint by its step, which tell whether it is the same; none is opened."""
+        return {step: _size_and_time(path) for step, path in self._found()}
 
     def find(self, which: str | int) -> CheckpointEntry:
         """Return 'last', 'best' or the one of a step; UsageError names those that there are.

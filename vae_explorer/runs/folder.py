@@ -138,9 +138,9 @@ class RunFolder:
         """Return the newest checkpoint that is not damaged, and a sentence if that is not the last; RunError: none."""
         return self._checkpoints.find_sound()
 
-    def checkpoint_mark(self) -> tuple[object, ...]:
-        """Return what changes whenever a checkpoint comes or goes, by names and times alone."""
-        return self._checkpoints.mark()
+    def checkpoint_marks(self) -> dict[int, tuple[int, int]]:
+        """Return what tells by step whether a checkpoint is still the same: its size and its time."""
+        return self._checkpoints.marks()
 
     def write_checkpoint(
         self, step: int, tensors: Mapping[str, AnyArray], meta: Mapping[str, Any], *, is_best: bool = False

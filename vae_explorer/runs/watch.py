@@ -56,7 +56,8 @@ class RunWatch:
         self._folder, self._tail = folder, tail
         self._on_news = on_news
         self._step = step
-        self._mark: tuple[object, ...] | None = None
+        self._marks: dict[int, tuple[int, int]] = {}
+        self._known: tuple[int, tuple[int, int] | None] | None = None
         self._shown: tuple[LockHolder | None, bool] | None = None
         self._news_s = time.monotonic()
         self._news: list[RunNews] = []
@@ -115,11 +116,12 @@ class RunWatch:
 
     def _new_state(self) -> StoredState | None:
         """Read the newest sound checkpoint if it is another one than before."""
-        mark = self._folder.checkpoint_mark()
-        if mark == self._mark:
+        marks = self._folder.checkpoint_marks()
+        if marks == self._marks:
             return None
         entry, _ = self._folder.find_sound_checkpoint()
-        is_known = self._mark is None and entry.step == self._step
+        found = (entry.step, marks.get(entry.step))
+        is_known = entry.step == self._step if self._known is None else found == self._known
         state = None if is_known else StoredState(entry.step, *self._folder.read_checkpoint(entry))
-        self._mark = mark
+        self._marks, self._known = marks, found
         return state

@@ -178,6 +178,19 @@ def test_reading_a_mapped_file_can_be_cancelled(tmp_path: Path, monkeypatch: pyt
     assert shares == sorted(shares)
 
 
+def test_a_preview_looks_at_a_few_images_of_a_large_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from vae_explorer.config import DataConfig
+    from vae_explorer.data.catalog import preview_data
+
+    images = some_images(60)
+    path = npy(tmp_path, images.astype(np.float32))
+    monkeypatch.setattr("vae_explorer.data.memory.free_memory_bytes", lambda: LITTLE)
+    monkeypatch.setattr(image_store, "_scratch", lambda n_bytes, where: pytest.fail("a preview needs no scratch file"))
+    preview = preview_data(DataConfig(name=str(path)), limit=5)
+    assert preview.n_found == 60
+    np.testing.assert_array_equal(preview.images[:, 0], images[[0, 15, 30, 44, 59]])
+
+
 def test_small_images_lie_in_memory(digits_data: ImageData) -> None:
     assert not digits_data.is_mapped
     digits_data.check_whole()

@@ -172,9 +172,8 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_window(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "path", nargs="?", metavar="RUN", help="a run to open, followed while another program trains it; default: the demo"
-    )
+    about_run = "a run to open, followed while another program trains it; default: the bundled demo"
+    parser.add_argument("path", nargs="?", metavar="RUN", help=about_run)
     parser.add_argument("--dataset", metavar="NAME|PATH", help="images for a new run")
 
 

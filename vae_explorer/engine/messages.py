@@ -176,6 +176,8 @@ class Decode:
     label: int | None = None
     """M2: the class to decode; None: the mean over p(y) of all, or for draws a drawn one."""
     of: Which = "run"
+    is_8_bit: bool = False
+    """Whether the pictures are to come as uint8, 255 = 1.0: of many, the window would convert them for too long."""
 
 
 @dataclass(frozen=True)
@@ -468,7 +470,8 @@ class CodesSnapshot:
 
 @dataclass(frozen=True)
 class Decoded:
-    """Answer to Decode. images: float32 (n, C, H, W) in [0, 1] for means (draws of a Gaussian may lie outside)."""
+    """Answer to Decode. images: float32 (n, C, H, W) in [0, 1] for means (draws of a Gaussian may lie outside), or
+    uint8, clipped, where `is_8_bit` was asked for."""
 
     channel: str
     id: int

@@ -30,6 +30,7 @@ from vae_explorer.engine.questions import Lattice, theory_slices
 from vae_explorer.engine.slices import Slices, drain, read_only
 from vae_explorer.errors import UsageError, VaeExplorerError
 from vae_explorer.evaluation.pictures import picture_slices
+from vae_explorer.latent.mosaic import to_uint8
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +89,8 @@ def _decode(request: Decode, model: Any, latent_dim: int) -> Slices[Answer]:
     parts = []
     for number, start in enumerate(range(0, len(z), SMALL_BATCH)):
         part = z[start : start + SMALL_BATCH]
-        parts.append(model.decode(part, draw_seed=_seed_of_part(request.draw_seed, number), label=request.label))
+        images = model.decode(part, draw_seed=_seed_of_part(request.draw_seed, number), label=request.label)
+        parts.append(to_uint8(images) if request.is_8_bit else images)
         yield min((start + SMALL_BATCH) / len(z), 1.0)
     images = np.concatenate(parts) if parts else model.decode(z)
     return Decoded(request.channel, request.id, model.step, read_only(z), read_only(images))

@@ -40,11 +40,17 @@ class Channel(QObject):
         return self._shown < self.asked
 
     def decode(
-        self, z: ArrayLike, *, draw_seed: int | None = None, label: int | None = None, of: m.Which = "run"
+        self,
+        z: ArrayLike,
+        *,
+        draw_seed: int | None = None,
+        label: int | None = None,
+        of: m.Which = "run",
+        is_8_bit: bool = False,
     ) -> int:
         """Ask for the pictures of codes (n, latent_dim), of class `label` in M2; returns the question's id."""
         codes = np.array(np.atleast_2d(z), dtype=np.float32)
-        return self._ask(lambda id_: m.Decode(self.name, id_, codes, draw_seed, label, of))
+        return self._ask(lambda id_: m.Decode(self.name, id_, codes, draw_seed, label, of, is_8_bit))
 
     def encode(self, indices: ArrayLike, *, draw_seed: int | None = None, of: m.Which = "run") -> int:
         """Ask for posterior, reconstruction and figures of images by index (n,)."""

@@ -24,8 +24,8 @@ GROUND_LEVELS = 2
 """So many levels up are the coarse tiles that are asked for first where nothing is there: a 16th of the pictures."""
 FINER_LEVELS = 2
 """While a tile is missing, those of so many levels below stand in for it, or one of COARSER_LEVELS above."""
-COARSER_LEVELS = 12
-"""A part of a picture 4096 times as large shows nothing."""
+COARSER_LEVELS = 8
+"""A part of a picture 256 times as large shows nothing."""
 
 Extent = tuple[float, float, float, float]
 Range = tuple[float, float]
@@ -156,9 +156,13 @@ def needed(pyramid: Pyramid, sight: Sight, has: Has) -> list[Tile]:
     Among those of a level the nearest to the centre come first.
     """
     own = [tile for tile in pyramid.cover(pyramid.level(sight), sight) if not has(tile)]
-    bare = [tile for tile in own if any(piece.source is None for piece in _stand_ins(pyramid, tile, has))]
-    ground = dict.fromkeys(pyramid.ancestor(tile, GROUND_LEVELS) for tile in bare)
-    return [*ground, *own]
+    return [*_ground(pyramid, [tile for tile in own if _is_bare(pyramid, tile, has)]), *own]
+
+
+def whole(pyramid: Pyramid, sight: Sight) -> list[Tile]:
+    """Return what a view needs of which nothing is there."""
+    own = pyramid.cover(pyramid.level(sight), sight)
+    return [*_ground(pyramid, own), *own]
 
 
 def ahead(pyramid: Pyramid, sight: Sight, has: Has) -> list[Tile]:
@@ -177,13 +181,28 @@ def pieces(pyramid: Pyramid, sight: Sight, has: Has) -> Iterator[Piece]:
             yield from _stand_ins(pyramid, tile, has)
 
 
+def _ground(pyramid: Pyramid, tiles: list[Tile]) -> list[Tile]:
+    return list(dict.fromkeys(pyramid.ancestor(tile, GROUND_LEVELS) for tile in tiles))
+
+
+def _coarser(pyramid: Pyramid, tile: Tile, has: Has) -> Tile | None:
+    coarser = (pyramid.ancestor(tile, levels) for levels in range(1, COARSER_LEVELS + 1))
+    return next((found for found in coarser if has(found)), None)
+
+
+def _is_bare(pyramid: Pyramid, tile: Tile, has: Has) -> bool:
+    """Whether a part of a missing tile has nothing that stands in for it."""
+    if _coarser(pyramid, tile, has) is not None:
+        return False
+    return any(piece.source is None for piece in _finer(pyramid, tile, has, FINER_LEVELS))
+
+
 def _stand_ins(pyramid: Pyramid, tile: Tile, has: Has) -> list[Piece]:
     """Cover a missing tile: all of it by finer ones, else by the nearest coarser one, else by what finer ones exist."""
     finer = _finer(pyramid, tile, has, FINER_LEVELS)
     if all(piece.source is not None for piece in finer):
         return finer
-    coarser = (pyramid.ancestor(tile, levels) for levels in range(1, COARSER_LEVELS + 1))
-    source = next((found for found in coarser if has(found)), None)
+    source = _coarser(pyramid, tile, has)
     return finer if source is None else [Piece(source, tile)]
 
 

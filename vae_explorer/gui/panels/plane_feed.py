@@ -16,7 +16,7 @@ from vae_explorer.gui.widgets.plane_grid import Extent, grid_of, plane_image
 from vae_explorer.gui.widgets.plane_layer import Plane, sight_of
 from vae_explorer.gui.widgets.tile_cache import PlaneKey, TileCache
 from vae_explorer.gui.widgets.view_frame import ViewFrame
-from vae_explorer.latent.tiles import PICTURES, Pyramid, Sight, Tile, ahead, needed
+from vae_explorer.latent.tiles import PICTURES, Pyramid, Sight, Tile, ahead, needed, whole
 
 TILES_A_QUESTION = SMALL_BATCH // PICTURES
 """As many as the engine answers at once, within one slice."""
@@ -119,7 +119,7 @@ class PlaneFeed(QObject):
         """While it trains: all that is in view, once a snapshot, since each answer is of a newer step than the last."""
         codes = self._controller.codes
         key = key._replace(step=-1 if codes is None else codes.step)
-        tiles = tuple(needed(pyramid, sight, lambda tile: False))
+        tiles = tuple(whole(pyramid, sight))
         if self._asked_live != (key, tiles):
             self._asked_live = (key, tiles)
             self._ask(_Question(key, pyramid, sight, tiles))
@@ -149,7 +149,8 @@ class PlaneFeed(QObject):
         assert self._view is not None
         codes = self._view.basis.lift(question.pyramid.centres(list(question.tiles)))
         seed = _seed_of(question.key.draw_seed, question.tiles[0])
-        self._pending[self._channel.decode(codes, draw_seed=seed, label=question.key.label)] = question
+        id_ = self._channel.decode(codes, draw_seed=seed, label=question.key.label, is_8_bit=True)
+        self._pending[id_] = question
 
     def _is_on_sheet(self, key: PlaneKey, sight: Sight) -> bool:
         """Whether a stored plane lies under all that is in view, so that no coarse tiles are needed."""

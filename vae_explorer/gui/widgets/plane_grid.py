@@ -52,10 +52,11 @@ def grid_of(points: NDArray[np.float64]) -> PlaneGrid | None:
     )
 
 
-def plane_image(images: NDArray[np.float32], rows: int, cols: int) -> QImage:
-    """Return pictures (rows * cols, C, H, W) in [0, 1], row 0 on top, side by side without gaps."""
+def plane_image(images: NDArray[np.float32] | NDArray[np.uint8], rows: int, cols: int) -> QImage:
+    """Return pictures (rows * cols, C, H, W), uint8 or in [0, 1], row 0 on top, side by side without gaps."""
     _, channels, height, width = images.shape
-    pictures = to_uint8(images).reshape(rows, cols, channels, height, width)
+    as_bytes = images if images.dtype == np.uint8 else to_uint8(images)
+    pictures = as_bytes.reshape(rows, cols, channels, height, width)
     sheet = np.ascontiguousarray(pictures.transpose(0, 3, 1, 4, 2)).reshape(rows * height, cols * width, channels)
     form = QImage.Format.Format_Grayscale8 if channels == 1 else QImage.Format.Format_RGB888
     return QImage(sheet.data, cols * width, rows * height, channels * cols * width, form).copy()

@@ -101,21 +101,20 @@ def _dilated(grid: Ids, shapes: tuple[list[int], list[int]], size: tuple[int, in
     width, height = size
     margin = len(shapes[0]) // 2
     wanted = {half for shape in shapes for half in shape}
-    widened: dict[int, Ids] = {}
-    row = grid[:, margin : margin + width].copy()
-    for half in range(max(wanted) + 1):
-        if half:
-            for start in (margin - half, margin + half):
-                np.maximum(row, grid[:, start : start + width], out=row)
-        if half in wanted:
-            widened[half] = row.copy()
+    row = grid[:, margin : margin + width]
+    widened = {0: row}
+    for half in range(1, max(wanted) + 1):
+        left, right = (grid[:, start : start + width] for start in (margin - half, margin + half))
+        # In place of the row before where that is not wanted; the first one is the grid itself.
+        row = np.maximum(row, left, out=row if half > 1 and half - 1 not in wanted else None)
+        np.maximum(row, right, out=row)
+        widened[half] = row
     return _laid_over(widened, shapes[0], height), _laid_over(widened, shapes[1], height)
 
 
 def _laid_over(widened: dict[int, Ids], half_widths: list[int], height: int) -> Ids:
-    rows = [(place, half) for place, half in enumerate(half_widths) if half >= 0]
-    place, half = rows[0]
-    result = widened[half][place : place + height].copy()
-    for place, half in rows[1:]:
-        np.maximum(result, widened[half][place : place + height], out=result)
+    rows = [widened[half][place : place + height] for place, half in enumerate(half_widths) if half >= 0]
+    result = rows[0].copy() if len(rows) == 1 else np.maximum(rows[0], rows[1])
+    for row in rows[2:]:
+        np.maximum(result, row, out=result)
     return result

@@ -15,6 +15,7 @@ from typing import Any
 from vae_explorer.errors import CancelledError
 
 LAST_WORD = "interrupted; press Ctrl-C again to leave without saving"
+PATIENT_WORD = "interrupted; all processes stop at the same step, and the first one saves"
 
 
 def say(sentence: str) -> None:
@@ -45,10 +46,15 @@ def _finite(value: Any) -> Any:
 
 
 class Interrupts:
-    """Whether Ctrl-C or SIGTERM has come since the command began. Calling it asks; nothing is raised by the first."""
+    """Whether Ctrl-C or SIGTERM has come since the command began. Calling it asks; nothing is raised by the first.
 
-    def __init__(self) -> None:
+    is_patient: nor by any other, since torchrun passes on what its processes may have had themselves; it is the one who
+    ends those that do not stop.
+    """
+
+    def __init__(self, *, is_patient: bool = False) -> None:
         self._flag = threading.Event()
+        self._is_patient = is_patient
 
     def __call__(self) -> bool:
         return self._flag.is_set()
@@ -59,16 +65,19 @@ class Interrupts:
             raise CancelledError("interrupted.")
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        if self._flag.is_set() and self._is_patient:
+            return
         if self._flag.is_set():
             raise KeyboardInterrupt
         self._flag.set()
-        say(LAST_WORD)
+        say(PATIENT_WORD if self._is_patient else LAST_WORD)
 
 
 @contextmanager
-def catch_interrupts() -> Iterator[Interrupts]:
-    """Turn Ctrl-C and SIGTERM into a flag while the block runs; a second one leaves at once by KeyboardInterrupt."""
-    interrupts = Interrupts()
+def catch_interrupts(*, is_patient: bool = False) -> Iterator[Interrupts]:
+    """Turn Ctrl-C and SIGTERM into a flag while the block runs; a second one leaves at once by KeyboardInterrupt, but
+    for a patient one."""
+    interrupts = Interrupts(is_patient=is_patient)
     if threading.current_thread() is not threading.main_thread():
         yield interrupts
         return

@@ -15,7 +15,7 @@ from test_session import train, weights
 from vae_explorer.config import RunConfig
 from vae_explorer.data.catalog import open_data
 from vae_explorer.data.image_data import ImageData
-from vae_explorer.errors import ConfigError, UsageError
+from vae_explorer.errors import ConfigError, RunError, UsageError
 from vae_explorer.settings import DataConfig
 from vae_explorer.training.session import TrainingSession
 from vae_explorer.training.world import ALONE, Share, World, own_config, whole_config
@@ -77,7 +77,16 @@ def join_and_train(rank: int, folder: str) -> None:
         done = trained(kind, world=World(rank, 2))
         np.savez(Path(folder) / f"{kind} {rank}.npz", weights=done.weights, generator=done.generator)
         (Path(folder) / f"{kind} {rank}.json").write_bytes(msgspec.json.encode(done.records))
+    check_talk(World(rank, 2))
     dist.destroy_process_group()
+
+
+def check_talk(world: World) -> None:
+    """What processes tell each other beside the training; failures come out of `mp.spawn`."""
+    assert world.largest((world.rank, 3 - world.rank)) == [1, 3]
+    world.check_alike("the same", what="thing")
+    with pytest.raises(RunError, match="Process 1 has another thing than process 0"):
+        world.check_alike(f"told {world.rank}", what="thing")
 
 
 @pytest.fixture(scope="module")

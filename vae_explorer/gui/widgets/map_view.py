@@ -88,7 +88,7 @@ class MapView(pg.PlotWidget):
         self.marks, self.scale = PointMarks(self.cloud.raster), ScaleLayer(self.legend)
         self._values: ScaleLegend | None = None
         self._layers: tuple[MapLayer, ...] = (
-            self.plane, self.energy, self.cloud, self.labelled, self.posterior, self.marks, self.scale, self.over,
+            self.plane, self.energy, self.cloud, self.labelled, self.posterior, self.marks, self.over, self.scale,
         )  # fmt: skip
         for depth, layer in enumerate(self._layers):
             layer.setZValue(depth)

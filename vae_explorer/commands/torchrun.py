@@ -136,6 +136,8 @@ def _meet(launch: Launch) -> Any:
     import torch
     import torch.distributed as dist
 
+    from vae_explorer.training.world import reason_of
+
     backend = "gloo"
     if torch.cuda.is_available():
         torch.cuda.set_device(launch.local_rank % torch.cuda.device_count())
@@ -150,10 +152,9 @@ def _meet(launch: Launch) -> Any:
         )
     except (RuntimeError, ValueError) as error:
         address = f"{os.environ.get('MASTER_ADDR')}:{os.environ.get('MASTER_PORT')}"
-        reason = str(error).strip().splitlines()[0].rstrip(".")
         raise RunError(
             f"Process {launch.rank} of {launch.size} did not meet the others at {address} within {MEET_WITHIN_S} s "
-            f"({reason}); start all of them by torchrun, with the same address."
+            f"({reason_of(error)}); start all of them by torchrun, with the same address."
         ) from None
     return store
 

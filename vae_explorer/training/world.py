@@ -7,6 +7,7 @@ gradients that differ by rounding alone.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -105,11 +106,16 @@ def _talking() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        reason = str(error).strip().splitlines()[0].rstrip(".")
         raise LostError(
-            f"Another process of this training has ended or does not answer ({reason}); start all again, they go on "
-            "from the last checkpoint."
+            f"Another process of this training has ended or does not answer ({reason_of(error)}); torchrun with "
+            "--max-restarts goes on from the last checkpoint by itself, --resume by hand."
         ) from error
+
+
+def reason_of(error: Exception) -> str:
+    """Return the first sentence of what torch says, without the place in its source that gloo begins with."""
+    line = str(error).strip().partition("\n")[0]
+    return re.sub(r"^\[\S+:\d+\] ", "", line).partition(". ")[0].rstrip(".")
 
 
 class Share:

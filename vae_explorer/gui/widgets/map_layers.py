@@ -246,7 +246,8 @@ class OverlayLayer(MapLayer):
 
 
 def _polygon(px: Points) -> QPolygonF:
-    return QPolygonF([QPointF(x, y) for x, y in px.tolist()])
+    polygon: QPolygonF = pg.functions.arrayToQPolygonF(*px.T.astype(np.float64))
+    return polygon
 
 
 def _haloed(colour: QColor, halo: QColor, width_px: float) -> tuple[QPen, QPen]:

@@ -20,6 +20,8 @@ SNAPSHOT_S = 0.04
 CHUNK = 128
 """Images a slice."""
 
+PER_IMAGE = ("loc", "scale", "elbo", "kl", "distortion", "predicted")
+
 
 def live_sample(n_images: int, *, size: int = SAMPLE_SIZE) -> NDArray[np.int64]:
     """Return the fixed sample of images, ascending: the same for every run on as many images, a smaller one within a
@@ -56,24 +58,30 @@ def snapshot_slices(
     model: Any, indices: NDArray[np.int64], *, is_complete: bool, of: Which = "run"
 ) -> Slices[CodesSnapshot]:
     """Encode the images of `indices` (n,) with a frozen model, CHUNK at a time, into one snapshot."""
-    parts = []
+    # Into arrays of their whole length: thousands of small parts would leave holes in the heap as large as themselves.
+    arrays: dict[str, NDArray[Any]] = {}
+    kl_sum: Any = None
     for start in range(0, len(indices), CHUNK):
-        parts.append(model.codes(indices[start : start + CHUNK]))
+        part = model.codes(indices[start : start + CHUNK])
+        for name in PER_IMAGE:
+            _put(arrays, name, getattr(part, name), start=start, n_images=len(indices))
+        if part.kl_per_dim is not None:
+            kl_sum = (0.0 if kl_sum is None else kl_sum) + np.float64(len(part.loc)) * part.kl_per_dim
         yield min((start + CHUNK) / len(indices), 1.0)
-    sizes = np.array([len(part.loc) for part in parts], dtype=np.float64)
-    has_kl = parts[0].kl_per_dim is not None
-    kl_per_dim = np.average([part.kl_per_dim for part in parts], axis=0, weights=sizes) if has_kl else None
-    joined: dict[str, Any] = {
-        name: read_only(np.concatenate([getattr(part, name) for part in parts]))
-        for name in ("loc", "scale", "elbo", "kl", "distortion")
-    }
-    if parts[0].predicted is not None:
-        joined["predicted"] = read_only(np.concatenate([part.predicted for part in parts]))
     return CodesSnapshot(
         model.step,
         read_only(np.array(indices)),
-        kl_per_dim=None if kl_per_dim is None else read_only(kl_per_dim.astype(np.float32)),
+        kl_per_dim=None if kl_sum is None else read_only((kl_sum / len(indices)).astype(np.float32)),
         is_complete=is_complete,
         of=of,
-        **joined,
+        **{name: read_only(array) for name, array in arrays.items()},
     )
+
+
+def _put(arrays: dict[str, NDArray[Any]], name: str, part: NDArray[Any] | None, *, start: int, n_images: int) -> None:
+    """Put what is known of some images in its place of the array of all."""
+    if part is None:
+        return
+    if name not in arrays:
+        arrays[name] = np.empty((n_images, *part.shape[1:]), part.dtype)
+    arrays[name][start : start + len(part)] = part

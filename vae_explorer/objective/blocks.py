@@ -74,8 +74,7 @@ def _worker(model: Model, codes: int) -> _Work:
 def _block(model: Model, x: Tensor, z: Tensor) -> Tensor:
     raw = cast(Tensor, model.decoder(z.flatten(0, 1))).unflatten(0, z.shape[:2])
     if isinstance(model.head, BernoulliHead):
-        logits = raw.flatten(2)
-        return _bernoulli(logits, x.flatten(1), torch.empty_like(logits))
+        return _bernoulli(raw.flatten(2), x.flatten(1))
     return cast(Likelihood, model.head(raw)).log_prob(x)
 
 
@@ -98,9 +97,9 @@ class _Buffered:
         return _bernoulli(logits.unflatten(0, z.shape[:2]), x.flatten(1), size.unflatten(0, z.shape[:2]))
 
 
-def _bernoulli(logits: Tensor, x: Tensor, size: Tensor) -> Tensor:
-    """Sum over pixels, (k, b), of logits (k, b, D), which are written over, as is `size`, as large; x (b, D)."""
-    torch.abs(logits, out=size)
+def _bernoulli(logits: Tensor, x: Tensor, size: Tensor | None = None) -> Tensor:
+    """Sum over pixels, (k, b), of logits (k, b, D), which are written over; x (b, D). size: as large, to work in."""
+    size = torch.abs(logits, out=size)
     cancelled = logits.mul_(x - 0.5).add_(size, alpha=-0.5).sum(-1)
     return cancelled + _log_product(size.sigmoid_())
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 SIDE = 4
 """Pictures a side of a tile; on a line SIDE * SIDE in a row. Larger tiles waste more pictures at the view's edges."""
 PICTURES = SIDE * SIDE
-LEAST_PX = (30, 60)
+LEAST_PX = (24, 60)
 """The smaller side that a picture has on screen at least, for small and for large images. Below it nothing more could
 be made out, so there refining ends: on screen a picture is at least this large and less than twice as large."""
 MOST_PICTURES = 1600

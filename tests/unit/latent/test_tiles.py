@@ -168,7 +168,7 @@ def test_what_is_drawn_covers_the_view_without_overlap_whatever_is_there(is_line
 
 
 def test_a_missing_tile_is_shown_by_finer_ones_that_fill_it_else_by_the_nearest_coarser_one():
-    pyramid, sight = Pyramid((1, 8, 8)), Sight((0.01, 0.9), (0.01, 0.9), 200.0)
+    pyramid, sight = Pyramid((1, 8, 8)), Sight((0.01, 0.49), (0.01, 0.49), 200.0)
     level = pyramid.level(sight)
     (cell,) = pyramid.cover(level, sight)
     children, parent = pyramid.children(cell), pyramid.ancestor(cell, 1)

@@ -185,7 +185,7 @@ class GraphRecorder:
             torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"),
         ):
             body()
-        return graph.replay  # type: ignore[no-any-return]
+        return graph.replay
 
     def seconds(self, replay: Replay) -> float:
         """As in `Recorder`."""

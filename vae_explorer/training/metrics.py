@@ -50,10 +50,10 @@ class MetricSums:
         self.row = torch.zeros(packing.width + 1, device=device)
         self._ones = torch.ones(1, device=device)
 
-    def add(self, row: Tensor, refused: Tensor) -> None:
-        """Add the packed means of one update, unless it was refused (1, else 0): what is not applied is not counted."""
-        added = self.row + torch.cat((row, self._ones))
-        torch.where(refused.bool(), self.row, added, out=self.row)
+    def add(self, row: Tensor, refused: Tensor | None) -> None:
+        """Add the packed means of one update, unless it was refused (1, else 0 or None): then it is not counted."""
+        one = torch.cat((row, self._ones))
+        self.row.add_(one if refused is None else torch.where(refused > 0, 0.0, one))
 
     def add_weighted(self, means: TermMeans, weight: int) -> None:
         """Add the means over `weight` images."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -77,25 +78,37 @@ class GuardedOptimiser:
         """Have the rule compiled at its next update, which takes some seconds."""
         self._rule.work = Compiled(self._rule.work)
 
-    def minimise(self, differentiated: Tensor, *, row: Tensor, rate: Tensor) -> Tensor:
+    def minimise(self, differentiated: Tensor, *, row: Tensor, rate: Tensor) -> Tensor | None:
         """Apply one update by the gradient of a scalar; return the latch, 1 where it was not applied, else 0.
+
+        On a CPU, where looking costs less than predicating, None is returned for an update that was applied.
 
         row: figures of the update, its loss first; they become those of all processes. rate: the learning rate, a
         scalar on the device.
         """
         moving, gradients = self._gradients_of(differentiated)
         self._world.average_([*gradients, row])
-        total = torch.stack(torch._foreach_norm(gradients)).sum() + row[0]
-        # 0 times what is not finite is not 0.
-        self._refused.copy_(total.mul_(0.0).ne(0.0).logical_or_(self._refused))
-        self._counts.add_(torch.where(self._refused > 0, 0.0, moving.counted))
+        norms = torch._foreach_norm(gradients)
+        if self._is_flat:
+            # 0 times what is not finite is not 0.
+            total = torch.stack(norms).sum() + row[0]
+            self._refused.copy_(total.mul_(0.0).ne(0.0).logical_or_(self._refused))
+            self._counts.add_(torch.where(self._refused > 0, 0.0, moving.counted))
+        elif self._refused.item() or not math.isfinite(row[0].item() + sum(norm.item() for norm in norms)):
+            return self._refused.fill_(1.0)
+        else:
+            self._counts.add_(moving.counted)
         self._rule.update(moving.pieces, gradients, rate=rate, refused=self._refused)
+        self._finish()
+        return self._refused if self._is_flat else None
+
+    def _finish(self) -> None:
+        """Bring up to date what follows from the weights."""
         if self._scale is not None:
             # Projected after the update, not clamped in the model: a gradient can lead away from the floor again.
             self._scale.detach().clamp_(min=self._scale_floor)
         if self._halves is not None:
             self._halves.refresh()
-        return self._refused
 
     def _gradients_of(self, differentiated: Tensor) -> tuple[_Moving, list[Tensor]]:
         """What an update moves, all that the loss depends on, and one gradient for each piece of it."""

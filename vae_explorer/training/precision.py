@@ -40,7 +40,7 @@ class HalfWeights:
     def __init__(self, model: Model) -> None:
         shared = [*model.parameters(), *model.buffers()]
         self.model = copy.deepcopy(model, {id(tensor): tensor for tensor in shared})
-        self._whole: list[nn.Parameter] = []
+        self._whole: list[Tensor] = []
         self._halved: list[Tensor] = []
         of_layer = {id(p) for m in self.model.modules() if isinstance(m, LAYERS) for p in m.parameters(recurse=False)}
         self.leaves = [self._leaf(p) if id(p) in of_layer else p for p in model.parameters()]

@@ -68,8 +68,9 @@ class FusedAdam(UpdateRule):
         """As in `UpdateRule`."""
         # Not by torch.optim.Adam: a third of its time are checks and lists in Python. The kernel skips the whole update
         # where `found_inf` is 1 (the protocol of torch.amp.GradScaler).
+        means, squares = pieces.moments
         torch._fused_adam_(
-            pieces.values, gradients, *pieces.moments, [], pieces.counts, lr=rate, found_inf=refused, **self._constants
+            pieces.values, gradients, means, squares, [], pieces.counts, lr=rate, found_inf=refused, **self._constants
         )
 
 

@@ -80,6 +80,7 @@ class Updates:
         self._noise = torch.empty(self.objective.samples, train.batch_size, model.noise_dim, device=device)
         self._figures: Callable[..., tuple[Tensor, Tensor]] = self._plain_figures
         self.notes = () if self._halves is None else notes_on_half(device)
+        self._is_pretraining = self._pretrain_steps > 0
         self._slices: CapturedSlices | None = None
         if device.type == "cuda" and pixels.is_resident and world.size == 1:
             if target_step(train, len(indices)) >= COMPILE_STEPS and can_compile(device):

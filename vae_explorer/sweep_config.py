@@ -51,7 +51,7 @@ def _refusals(config: RunConfig) -> Iterator[str]:
         key = "model.kind" if config.model.kind == "autoencoder" else "objective.similarity"
         needed = "model.kind=vae" if config.model.kind == "autoencoder" else "objective.similarity=kl"
         yield f"{SWEPT} is a list: with {key} = {config.get(key)!r} beta has no effect; set {needed}, or one beta."
-    expected = {"model.kind": "vae", "model.network": "mlp", "train.optimizer": "adam"}
+    expected = {"model.kind": "vae", "model.network": "mlp", "train.optimizer": "adam", "train.precision": "fp32"}
     for key, value in expected.items():
         if config.get(key) != value:
             yield f"{SWEPT} is a list: models are trained side by side with {key}={value} only; set that, or one beta."

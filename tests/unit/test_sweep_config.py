@@ -49,6 +49,7 @@ def test_each_beta_is_one_run_that_differs_in_it_alone():
         ({"model.kind": "m2"}, "model.kind=vae only"),
         ({"model.network": "conv"}, "model.network=mlp only"),
         ({"train.optimizer": "rmsprop"}, "train.optimizer=adam only"),
+        ({"train.precision": "bf16"}, "train.precision=fp32 only"),
         ({"objective.bound": "iwae", "objective.gradient": "dreg"}, "objective.gradient=reparameterised"),
         ({"objective.mmd_weight": 1.0, "model.prior": "mixture"}, "model.prior=standard_normal"),
     ],

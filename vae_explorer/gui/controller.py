@@ -22,17 +22,22 @@ from vae_explorer.engine import messages as m
 from vae_explorer.errors import ConfigError
 from vae_explorer.export.recipe import Recipe
 from vae_explorer.gui.channel import Channel
-from vae_explorer.gui.coming_runs import ComingRuns
+from vae_explorer.gui.coming_runs import ComingRun, ComingRuns
 from vae_explorer.gui.data_loader import is_same_reading
 from vae_explorer.gui.selecting import SelectionModel
 from vae_explorer.gui.selection import Selection
+from vae_explorer.gui.sweeps import Sweeps
 from vae_explorer.latent.mixture import Mixture
 from vae_explorer.runs.records import LiveName
+from vae_explorer.sweep_config import configs_of
 
 log = logging.getLogger(__name__)
 
 TURN = "a turn of the engine"
 """What `EngineFailed.during` says when an error was of no command, or one that nobody foresaw."""
+
+BUILDING = tuple(command.__name__ for command in (m.NewRun, m.OpenRun, m.NewSweep, m.OpenSweep))
+"""The same for the commands that open something."""
 
 __all__ = ["Channel", "ModelController"]
 
@@ -43,8 +48,9 @@ class ModelController(QObject):
     Attributes (read-only for panels): config (of the open run), draft (what the form holds for the next run), data
     (images of the open run), draft_images (the newest that were read, and how; a new run may be made of them), status,
     opened, codes (newest snapshot), selection, is_drawing, mixture (of codes, to draw samples from), has_companion
-    (whether an autoencoder is trained along) and companion_codes. `data`, `opened`, `codes`, `selection`, `mixture` and
-    the companion always belong to one run: they change together when the engine has opened another.
+    (whether an autoencoder is trained along), companion_codes and sweeps (what is known of a sweep of beta). `data`,
+    `opened`, `codes`, `selection`, `mixture` and the companion always belong to one run: they change together when the
+    engine has opened another.
 
     Signals, emitted on real change only:
       status_changed(RunStatus)   run_opened(RunOpened)   data_changed(ImageData)   draft_changed(RunConfig)
@@ -89,6 +95,8 @@ class ModelController(QObject):
         self._jobs = itertools.count(1)
         self._exports: set[int] = set()
         self._coming = ComingRuns()
+        self.sweeps = Sweeps(self)
+        self._coming_sweep: ComingRun | None = None
         self._stored: m.RunOpened | None = None
         self.config: RunConfig | None = None
         self.draft = RunConfig()
@@ -215,13 +223,36 @@ class ModelController(QObject):
 
     def _begin(self, config: RunConfig, data: ImageData) -> None:
         path = self._new_run_path(config, data)
+        self.sweeps.expect(None)
         self._coming.add(path, config, data)
         self._send(m.NewRun(config, data, path))
+
+    def new_sweep(self, configs: tuple[RunConfig, ...], data: ImageData) -> None:
+        """Build untrained models that differ in beta alone; their folders are made when training starts."""
+        path = self._new_run_path(configs[0], data)
+        path = path.with_name(f"{path.name}-sweep")
+        self.draft_images = (configs[0].data, data)
+        self.sweeps.expect(configs)
+        self._coming.add(path, configs[0], data)
+        self._send(m.NewSweep(configs, data, path))
+
+    def open_sweep(self, path: Path, config: RunConfig, data: ImageData) -> None:
+        """Open the folder of a sweep whose images were read already; the configuration of one of its runs."""
+        self.draft_images = (config.data, data)
+        self._coming.add(path, config, data)
+        self.set_draft(config)
+        self._send(m.OpenSweep(path, data))
+
+    def show_model(self, place: int) -> None:
+        """Show another model of the open sweep as the open run; all are trained on."""
+        self._send(m.ShowModel(place))
 
     def open_run(self, path: Path, config: RunConfig, data: ImageData) -> None:
         """Open a run folder whose images were read already; its configuration, with the place they were read from."""
         self.draft_images = (config.data, data)
         self._coming.add(path, config, data)
+        self.sweeps.expect(None)
+        self.sweeps.set_betas(None)
         self.set_draft(config)
         self._send(m.OpenRun(path, data, self._new_run_path(config, data)))
 
@@ -241,6 +272,7 @@ class ModelController(QObject):
             self.status_changed.emit(self.status)
         if self.codes is not None:
             self.codes_changed.emit(self.codes)
+        self.sweeps.retell()
 
     @property
     def data_config(self) -> DataConfig | None:
@@ -252,6 +284,9 @@ class ModelController(QObject):
     @property
     def is_draft_new(self) -> bool:
         """Whether Train would begin a new run: the form was changed, or the open run is read-only (the demo)."""
+        of_sweep = self.sweeps.is_draft_new(self.draft)
+        if of_sweep is not None:
+            return of_sweep
         newest, opened = self._coming.newest, self.opened
         if newest is not None and (opened is None or newest.path != opened.run_path):
             return self.draft != newest.config
@@ -274,10 +309,14 @@ class ModelController(QObject):
         if self.is_draft_new:
             try:
                 check_together(self.draft)
+                configs = None if self.sweeps.betas is None else configs_of(self.draft, self.sweeps.betas)
             except ConfigError as error:
                 self.noticed.emit(str(error), "warning")
                 return
-            self.new_run(self.draft, data)
+            if configs is None:
+                self.new_run(self.draft, data)
+            else:
+                self.new_sweep(configs, data)
         self.train()
 
     def train(self, until_step: int | None = None) -> None:
@@ -302,7 +341,9 @@ class ModelController(QObject):
 
     def reset(self) -> None:
         """Start over: the open run's settings with new weights, in a folder of its own; the form keeps its edits."""
-        if self.config is not None and self.data is not None:
+        if self.sweeps.opened is not None and self.data is not None:
+            self.new_sweep(self.sweeps.opened.configs, self.data)
+        elif self.config is not None and self.data is not None:
             self._begin(self.config, self.data)
 
     def set_live(self, name: LiveName, value: float) -> None:
@@ -431,6 +472,10 @@ class ModelController(QObject):
                 self.records_added.emit(event.records)
             case m.CodesSnapshot():
                 self._on_codes(event)
+            case m.SweepOpened():
+                self._on_sweep_opened(event)
+            case m.SweepShown() | m.SweepRecordsAdded() | m.SweepSnapshot():
+                self.sweeps.take(event)
             case m.JobProgress():
                 self.job_progressed.emit(event.job, event.fraction)
             case m.JobDone() | m.JobFailed():
@@ -454,14 +499,27 @@ class ModelController(QObject):
     def _on_report(self, event: m.Notice | m.EngineFailed) -> None:
         if isinstance(event, m.EngineFailed):
             log.error("engine failed during %s: %s\n%s", event.during, event.message, event.details)
-            if event.during in (m.NewRun.__name__, m.OpenRun.__name__, TURN):
+            if event.during in (*BUILDING, TURN):
                 self._coming.fail_oldest()
+                self.sweeps.expect(None)
             if event.during == m.SetCompanion.__name__:
                 self._forget_companion()
         self.engine_reported.emit(event)
 
+    def _on_sweep_opened(self, event: m.SweepOpened) -> None:
+        """Its shown model opens next, with the images that came for the sweep."""
+        coming = self._coming_sweep = self._coming.take(event.path)
+        self.sweeps.take(event, data=None if coming is None else coming.config.data)
+        if self.sweeps.opened is not None:
+            self.set_draft(self.sweeps.opened.configs[0])
+
     def _on_run_opened(self, event: m.RunOpened) -> None:
         coming = self._coming.take(event.run_path)
+        sweep = self.sweeps.opened
+        if coming is None and sweep is not None and event.run_path in sweep.run_paths:
+            coming = self._coming_sweep
+        else:  # a run that was asked for by itself, be it one of the sweep's
+            self.sweeps.close()
         if coming is not None:
             # The folder still names the place that images have moved away from.
             event = replace(event, config=msgspec.structs.replace(event.config, data=coming.config.data))

@@ -24,12 +24,12 @@ SIDE_SHARE = {"run": 0.22, "here": 0.21}
 FOOT_SHARE = 0.31
 """Height of the docks at the foot, of the window's."""
 CURVES_SHARE = 0.45
-FOOT_TABS = ("interpolation", "sliders", "gallery", "bound", "collapse", "em", "beside", "formula")
+FOOT_TABS = ("interpolation", "sliders", "gallery", "bound", "collapse", "em", "beside", "sweep", "formula")
 """The docks that share one place at the foot, in the order of their tabs."""
 LATE = {
     "sliders": ("sliders", "SlidersPanel"), "gallery": ("gallery", "GalleryPanel"), "bound": ("bound", "BoundPanel"),
     "collapse": ("collapse", "CollapsePanel"), "em": ("em_theatre", "EmTheatrePanel"),
-    "beside": ("beside", "BesidePanel"), "formula": ("formula", "FormulaPanel"),
+    "beside": ("beside", "BesidePanel"), "formula": ("formula", "FormulaPanel"), "sweep": ("sweep", "SweepPanel"),
 }  # fmt: skip
 """Docks whose panels, under tabs that are not raised, are built after the first picture of the window: modules and
 classes. To import and build them takes as long as everything that is seen at first."""
@@ -88,6 +88,7 @@ class Docks(QObject):
             "collapse": self._dock("collapse", self.tr("Collapse")),
             "em": self._dock("em", self.tr("EM")),
             "beside": self._dock("beside", self.tr("Beside")),
+            "sweep": self._dock("sweep", self.tr("Sweep")),
             "formula": self._dock("formula", self.tr("Formula")),
         }
         for name in ("run", "here", "curves", "interpolation"):

@@ -27,6 +27,7 @@ from vae_explorer.gui.widgets.notice_bar import NoticeBar
 from vae_explorer.gui.widgets.task_bar import TaskBar
 from vae_explorer.runs.folder import RunFolder
 from vae_explorer.runs.listing import default_runs_dir, recent_runs
+from vae_explorer.runs.sweep_folder import SWEEP_NAME, SweepFolder, is_sweep
 
 N_RECENT = 12
 RUN_FILE = "run.toml"
@@ -55,6 +56,7 @@ class FileCommands(QObject):
         self._loading, self._exporting = tasks
         self._settings = settings
         self._jobs: dict[int, Path] = {}
+        self._sweeps: dict[Path, Path] = {}  # a run that was read stands for the sweep that is to be opened
         self._following = FollowNotes(controller, notices, self)
         loader.loaded.connect(self._on_loaded)
         loader.run_loaded.connect(self.show_run)
@@ -119,6 +121,16 @@ class FileCommands(QObject):
     def open_run(self, path: Path, place: str | None = None) -> None:
         """Read a run folder and its images, from `place` if they have moved, then have the engine open it."""
         self._loading.begin(self.tr("Reading the run {name} ...").format(name=path.name))
+        if is_sweep(path):
+            try:
+                first = SweepFolder.open(path).runs[0].path
+            except VaeExplorerError as error:
+                self._on_load_failed(str(error))
+                return
+            self._sweeps[first] = path
+            path = first
+        else:
+            self._sweeps.pop(path, None)
         self._loader.load_run(path, place=place)
 
     @Slot(object)
@@ -126,6 +138,10 @@ class FileCommands(QObject):
         """Have the engine open a run that was read; the first one is shown from what it stores meanwhile."""
         if run.config != run.folder.config:
             self._settings.setValue(_located_key(run.folder), run.config.data.name)
+        sweep = self._sweeps.get(run.folder.path)
+        if sweep is not None:
+            self._controller.open_sweep(sweep, run.config, run.data)
+            return
         if self._controller.opened is None:
             try:
                 show_stored_view(self._controller, run)
@@ -135,9 +151,9 @@ class FileCommands(QObject):
 
     def open_path(self, path: Path) -> None:
         """Open whatever was dropped: a run folder, or images."""
-        if path.name == RUN_FILE:
+        if path.name in (RUN_FILE, SWEEP_NAME):
             path = path.parent
-        if (path / RUN_FILE).is_file():
+        if (path / RUN_FILE).is_file() or is_sweep(path):
             self.open_run(path)
         else:
             self.preview_data(str(path))
@@ -228,7 +244,7 @@ class FileCommands(QObject):
     def _on_images_missing(self, run: RunWithoutImages) -> None:
         remembered = self._settings.value(_located_key(run.folder))
         if run.place is None and isinstance(remembered, str):
-            self.open_run(run.folder.path, remembered)
+            self.open_run(self._asked(run.folder), remembered)
             return
         self._restore_draft()
         text = self.tr("The run {name} was not opened: {reason}").format(name=run.folder.name, reason=run.message)
@@ -245,7 +261,11 @@ class FileCommands(QObject):
         else:
             chosen = QFileDialog.getExistingDirectory(self._window, title, start)
         if chosen:
-            self.open_run(folder.path, chosen)
+            self.open_run(self._asked(folder), chosen)
+
+    def _asked(self, folder: RunFolder) -> Path:
+        """The sweep that a run was read for, or the run itself."""
+        return self._sweeps.get(folder.path, folder.path)
 
     @Slot()
     def _on_load_cancelled(self) -> None:

@@ -123,6 +123,8 @@ class MainWindow(QMainWindow):
     def _on_panel_built(self, name: str) -> None:
         if name == "gallery":
             self.docks.panels.gallery.export_requested.connect(self.files.export)
+        elif name == "sweep":
+            self.docks.panels.sweep.alone_requested.connect(self.files.open_run)
 
     # ---- actions ----------------------------------------------------------------------------------------------------
 

@@ -76,6 +76,7 @@ class RunPanel(QScrollArea):
             self._add_section(section)
         self._layout.addStretch(1)
         controller.draft_changed.connect(self._on_draft_changed)
+        controller.sweeps.betas_changed.connect(self._on_betas_changed)
         controller.run_opened.connect(self._on_run_opened)
         controller.status_changed.connect(self._on_status)
         controller.data_changed.connect(self._on_data)
@@ -202,6 +203,7 @@ class RunPanel(QScrollArea):
         header.setFont(font)
         form = ConfigForm([key for key in FIELDS if key.startswith(section + ".") and key not in HIDDEN_KEYS])
         form.config_edited.connect(self._on_form_edited)
+        form.betas_edited.connect(self._controller.sweeps.set_betas)
 
         def show_open(is_open: bool) -> None:
             header.setArrowType(Qt.ArrowType.DownArrow if is_open else Qt.ArrowType.RightArrow)
@@ -235,6 +237,7 @@ class RunPanel(QScrollArea):
             return
         try:
             self._on_form_edited(read_config_file(preset_path(name)))
+            self._controller.sweeps.set_betas(None)
         except VaeExplorerError as error:
             self._controller.noticed.emit(str(error), "error")
 
@@ -270,6 +273,11 @@ class RunPanel(QScrollArea):
         self._data_box.setCurrentIndex(index)
         matching = self._preset_box.findData(self._matching_preset(draft))
         self._preset_box.setCurrentIndex(max(matching, 0))
+        self._show_state()
+
+    def _on_betas_changed(self, betas: tuple[float, ...] | None) -> None:
+        for form in self._forms:
+            form.set_betas(betas)
         self._show_state()
 
     def _matching_preset(self, draft: RunConfig) -> str:
@@ -324,7 +332,9 @@ class RunPanel(QScrollArea):
         can_work = state not in (EngineState.EMPTY, EngineState.FAILED)
         is_new = self._controller.is_draft_new
         self._train_button.setEnabled(not is_running or is_new)
-        if is_new:
+        if is_new and self._controller.sweeps.betas is not None:
+            self._train_button.setText(self.tr("Train new sweep"))
+        elif is_new:
             self._train_button.setText(self.tr("Train new run"))
         elif is_running:
             self._train_button.setText(self.tr("Training ..."))

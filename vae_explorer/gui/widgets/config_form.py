@@ -16,6 +16,7 @@ from vae_explorer.errors import ConfigError
 from vae_explorer.gui.theme import GRID_PX, current_theme
 from vae_explorer.gui.widgets.number_field import parse_number
 from vae_explorer.gui.widgets.still_combo_box import StillComboBox
+from vae_explorer.sweep_config import SWEPT, checked_betas
 
 SELDOM = frozenset({
     "data.fit", "data.colour", "data.validation", "data.train_on", "data.seed",
@@ -73,7 +74,7 @@ def value_text(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, tuple):
-        return ", ".join(map(str, value))
+        return ", ".join(map(value_text, value))
     return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
 
@@ -100,9 +101,12 @@ class SettingField(QLineEdit):
         if not (self.hasFocus() and self.isModified()):
             self._show_value()
 
+    def _parse(self, text: str) -> Any:
+        return parse_text(self.spec, text)
+
     def _check(self, text: str) -> None:
         try:
-            parse_text(self.spec, text)
+            self._parse(text)
             self._mark("")
         except ConfigError as error:
             self._mark(str(error))
@@ -111,7 +115,7 @@ class SettingField(QLineEdit):
         if not self.isModified():
             return
         try:
-            self._enter(parse_text(self.spec, self.text()))
+            self._enter(self._parse(self.text()))
         except ConfigError as error:
             self._mark(str(error))
 
@@ -142,6 +146,8 @@ class SettingField(QLineEdit):
             super().keyPressEvent(event)
 
     def _nudge(self, sign: int) -> None:
+        if isinstance(self._value, tuple):
+            return
         value = self._value if self._value is not None else (self.spec.minimum or 0)
         step = 1 if self.spec.kind == "int" else (abs(value) / 10 or 0.1)
         moved = value + sign * step
@@ -150,18 +156,48 @@ class SettingField(QLineEdit):
         self._enter(int(moved) if self.spec.kind == "int" else float(f"{moved:.6g}"))
 
 
+class BetaField(SettingField):
+    """The line of beta: a number, or a list such as '0.5, 1, 2, 4' for a sweep."""
+
+    def _parse(self, text: str) -> Any:
+        words = list_words(text)
+        if words is None:
+            return super()._parse(text)
+        return checked_betas([_number(self.spec, word) for word in words])
+
+
+def list_words(text: str) -> list[str] | None:
+    """Return the words of a list of numbers, None for a single one.
+
+    A comma alone separates decimals (0,5 is one half): a list has brackets, blanks, semicolons or several commas.
+    """
+    plain = text.strip()
+    is_in_brackets = plain[:1] in ("[", "(")
+    plain = plain.strip("[]()").strip()
+    if ";" in plain:
+        words = plain.split(";")
+    elif is_in_brackets or " " in plain or plain.count(",") > 1:
+        words = plain.replace(",", " ").split()
+    else:
+        return None
+    return [word for word in (word.strip() for word in words) if word]
+
+
 class ConfigForm(QWidget):
     """Rows for some settings of one configuration; those without an effect under the others are not shown.
 
     config_edited(RunConfig): a person changed a setting and the whole is valid. Where two settings do not go together,
     both have their rows and one line below says so, in the form of the setting that the sentence names first.
+    betas_edited(tuple | None): a person made the one beta a list, for a sweep, or the list one beta again.
     """
 
     config_edited = Signal(object)
+    betas_edited = Signal(object)
 
     def __init__(self, keys: Iterable[str], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._config = RunConfig()
+        self._betas: tuple[float, ...] | None = None
         self._controls: dict[str, QWidget] = {}
         self._rows = QFormLayout(self)
         self._rows.setContentsMargins(0, 0, 0, 0)
@@ -200,7 +236,7 @@ class ConfigForm(QWidget):
         """Show a configuration without emitting."""
         self._config = config
         for key, control in self._controls.items():
-            value = config.get(key)
+            value: Any = self._betas if key == SWEPT and self._betas is not None else config.get(key)
             control.blockSignals(True)
             if isinstance(control, SettingField):
                 control.set_value(value)
@@ -210,6 +246,12 @@ class ConfigForm(QWidget):
                 control.setChecked(value)
             control.blockSignals(False)
         self._show_rows()
+
+    def set_betas(self, betas: tuple[float, ...] | None) -> None:
+        """Show a list in the place of beta, or (None) the configuration's; without emitting."""
+        if betas != self._betas:
+            self._betas = betas
+            self.set_config(self._config)
 
     def control(self, key: str) -> QWidget:
         """Return the control of a setting."""
@@ -239,11 +281,18 @@ class ConfigForm(QWidget):
             check.setChecked(spec.default)
             check.toggled.connect(lambda is_on, key=spec.key: self._change(key, is_on))
             return check
-        field = SettingField(spec)
+        field = BetaField(spec) if spec.key == SWEPT else SettingField(spec)
         field.value_edited.connect(lambda value, key=spec.key: self._change(key, value))
         return field
 
     def _change(self, key: str, value: Any) -> None:
+        if key == SWEPT:
+            betas = value if isinstance(value, tuple) else None
+            if betas != self._betas:
+                self._betas = betas
+                self.betas_edited.emit(betas)
+            if betas is not None:
+                return
         changed = self._config.with_values({key: value})
         if changed != self._config:
             self._config = changed

@@ -1,0 +1,86 @@
+"""What is said of the models of a sweep: a short line in a tile, and a whole one for the chosen model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from PySide6.QtCore import QCoreApplication
+
+from vae_explorer.runs.records import LogRecord, MetricRecord
+from vae_explorer.sweep_config import beta_text
+
+
+def _tr(text: str) -> str:
+    return QCoreApplication.translate("sweep", text)
+
+
+@dataclass(frozen=True)
+class ModelFigures:
+    """What is known of one model. record: its newest held-out one, else the newest of the training."""
+
+    beta: float
+    record: MetricRecord | None
+    active_units: int | None
+    latent_dim: int
+    left_at: int | None
+    """Step at which it diverged, None where it goes on."""
+
+    @property
+    def name(self) -> str:
+        """'β 0.5'."""
+        return f"β {beta_text(self.beta)}"
+
+    @property
+    def bound(self) -> str:
+        """The elbo alone, '' where it is not known."""
+        if self.record is None or self.record.elbo is None:
+            return ""
+        return _tr("elbo {v:.1f}").format(v=self.record.elbo).replace("-", "−")
+
+    @property
+    def parts(self) -> str:
+        """kl, reconstruction loss and active units, short."""
+        if self.left_at is not None:
+            return _tr("diverged at {n:,}").format(n=self.left_at + 1)
+        if self.record is None or self.record.kl is None:
+            return ""
+        text = _tr("kl {k:.1f} · recon {d:.1f}").format(k=self.record.kl, d=self.record.distortion)
+        return text if self.active_units is None else f"{text} · {self.active_units}/{self.latent_dim}"
+
+    @property
+    def sentence(self) -> str:
+        """Everything, in words."""
+        parts = [self.name]
+        record = self.record
+        if self.left_at is not None:
+            parts.append(_tr("diverged at step {n:,} and stands still").format(n=self.left_at + 1))
+        if record is None or record.elbo is None or record.kl is None:
+            parts.append(_tr("no figures yet"))
+        else:
+            of = _tr("held-out") if record.split == "held_out" else _tr("training")
+            parts.append(_tr("{of} elbo {e:.2f} at step {n:,}").format(of=of, e=record.elbo, n=record.step))
+            parts.append(_tr("kl {k:.2f}").format(k=record.kl))
+            parts.append(_tr("reconstruction loss {d:.2f} nats").format(d=record.distortion))
+        if self.active_units is not None:
+            units = _tr("{a} of {n} dimensions active")
+            parts.append(units.format(a=self.active_units, n=self.latent_dim))
+        return " · ".join(parts)
+
+
+def newest_record(records: Sequence[LogRecord]) -> MetricRecord | None:
+    """Return the newest held-out record, else the newest of the training, None where there is none."""
+    of_training = None
+    for record in reversed(records):
+        if isinstance(record, MetricRecord) and record.split == "held_out":
+            return record
+        if of_training is None and isinstance(record, MetricRecord):
+            of_training = record
+    return of_training
+
+
+def rate_distortion(records: Sequence[LogRecord]) -> list[tuple[float, float]]:
+    """Return (distortion, kl) of the held-out records in order, of the training's where nothing was held out."""
+    rows = [record for record in records if isinstance(record, MetricRecord) and record.kl is not None]
+    held_out = [record for record in rows if record.split == "held_out"]
+    return [(record.distortion, record.kl or 0.0) for record in held_out or rows]

@@ -326,6 +326,21 @@ class TestAsking:
         fill(controller, 100)
         assert present(panel)[0] == 0
 
+    def test_large_pictures_are_kept_as_large_as_they_are_seen(
+        self, qtbot: QtBot, fake_controller: FakeController
+    ) -> None:
+        controller = fake_controller
+        controller.show_data(make_data(4, (3, 200, 160)))
+        controller.handle(make_opened())
+        controller.handle(make_codes(4))
+        panel = shown_panel(qtbot, controller)
+        assert present(panel)[0] == 0
+        plane = panel.map.plane.plane
+        image = plane.find(drawn_in(panel)[0].source)
+        height, width = plane.pyramid.kept_size
+        assert (image.width(), image.height()) == (4 * width, 4 * height)
+        assert image.width() * image.height() <= 16 * 128 * 128 * 1.02
+
     @pytest.mark.parametrize("latent_dim", [1, 5])
     def test_other_dimensions_have_tiles_too(self, qtbot: QtBot, open_fake_run: Open, latent_dim: int) -> None:
         controller = open_fake_run(latent_dim=latent_dim)

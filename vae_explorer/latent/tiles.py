@@ -20,6 +20,8 @@ MOST_PICTURES = 1600
 """A view takes no more pictures than this: on a very large one they get larger instead, by a factor of 2."""
 VIEW_BYTES = 1 << 24
 """Nor more than 16 MiB of them: a quarter of what is kept, so that what is in view is never pushed out."""
+KEPT_PIXELS = 128 * 128
+"""Larger pictures are kept reduced to so many pixels: on screen none of them is that large."""
 GROUND_LEVELS = 2
 """So many levels up are the coarse tiles that are asked for first where nothing is there: a 16th of the pictures."""
 FINER_LEVELS = 2
@@ -82,10 +84,17 @@ class Pyramid:
         return (1, PICTURES) if self.is_line else (SIDE, SIDE)
 
     @property
+    def kept_size(self) -> tuple[int, int]:
+        """Height and width of a picture in a tile's image."""
+        _, height, width = self.image_shape
+        share = min(1.0, math.sqrt(KEPT_PIXELS / (height * width)))
+        return max(1, round(share * height)), max(1, round(share * width))
+
+    @property
     def most_pictures(self) -> int:
         """How many pictures a view takes at most."""
         # Around the origin every level needs four tiles.
-        return max(min(MOST_PICTURES, VIEW_BYTES // math.prod(self.image_shape)), 4 * PICTURES)
+        return max(min(MOST_PICTURES, VIEW_BYTES // (self.image_shape[0] * math.prod(self.kept_size))), 4 * PICTURES)
 
     def pitch(self, level: int) -> tuple[float, float]:
         """Return the width and height of a picture in units of the map."""

@@ -180,10 +180,14 @@ def test_a_missing_tile_is_shown_by_finer_ones_that_fill_it_else_by_the_nearest_
 
 
 def test_large_images_and_large_screens_keep_what_is_in_view_within_its_share_of_memory():
-    for shape in (*SHAPES, (3, 512, 512)):
+    for shape in (*SHAPES, (3, 512, 512), (1, 16, 4096)):
         pyramid = Pyramid(shape)
         sight = Sight((-4.0, 4.0), (-2.25, 2.25), 480.0)  # 3840 x 2160 pixels
         n = len(pyramid.cover(pyramid.level(sight), sight)) * PICTURES
         assert n <= pyramid.most_pictures
         assert n <= 1600
-        assert n * np.prod(shape) <= 1 << 24 or n == 4 * PICTURES
+        height, width = pyramid.kept_size
+        assert (height, width) == shape[1:] or height * width == pytest.approx(128 * 128, rel=0.02)
+        assert n * shape[0] * height * width <= 1 << 24
+        around = len(ahead(pyramid, sight, lambda tile: False)) * PICTURES
+        assert (n + around) * shape[0] * height * width < 3 << 24, "with all that is asked for less than is kept"

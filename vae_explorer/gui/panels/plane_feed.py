@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtCore import QObject, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QImage
 
 from vae_explorer.engine.messages import SMALL_BATCH, Decoded, EngineState
@@ -177,7 +177,7 @@ class PlaneFeed(QObject):
         self._step = max(self._step, answer.step)
         for place, tile in enumerate(question.tiles):
             images = answer.images[place * PICTURES : (place + 1) * PICTURES]
-            self._cache.put(key, tile, plane_image(images, *pyramid.shape))
+            self._cache.put(key, tile, _kept(plane_image(images, *pyramid.shape), pyramid))
         if self._is_better(key, question):
             self._show(key, pyramid)
 
@@ -221,6 +221,15 @@ class PlaneFeed(QObject):
 def _place_of(view: LatentView) -> tuple[float, ...]:
     """Return what tells a plane from others; rounded, since a click within it moves it by rounding errors."""
     return tuple(np.round(view.plane_offset(), 4).tolist())
+
+
+def _kept(image: QImage, pyramid: Pyramid) -> QImage:
+    """Return a tile's image with pictures of the size that they are kept in."""
+    (rows, cols), (height, width) = pyramid.shape, pyramid.kept_size
+    size = QSize(cols * width, rows * height)
+    if image.size() == size:
+        return image
+    return image.scaled(size, Qt.AspectRatioMode.IgnoreAspectRatio, Qt.TransformationMode.SmoothTransformation)
 
 
 def _is_same_kind(one: PlaneKey, other: PlaneKey) -> bool:

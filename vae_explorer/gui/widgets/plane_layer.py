@@ -112,7 +112,7 @@ class _Placing:
         """Return the rectangle on screen and the part of the source's image."""
         assert piece.source is not None
         rows, cols = self._pyramid.shape
-        _, height, width = self._pyramid.image_shape
+        height, width = self._pyramid.kept_size
         whole, cell = self._pyramid.extent(piece.source), self._pyramid.extent(piece.cell)
         part = _part(cell, whole, cols * width, rows * height)
         if not self._pyramid.is_line:
@@ -130,7 +130,7 @@ class _Placing:
 
     def _in_strip(self, level: int, cell: Extent, part: QRectF) -> tuple[QRectF, QRectF]:
         """Place a piece along the lower edge in its own proportions: of larger pictures the middle is seen."""
-        _, height, width = self._pyramid.image_shape
+        height, width = self._pyramid.kept_size
         own, wanted = (
             self._pyramid.pitch(each)[0] * self._frame.scale[0] * height / width for each in (level, self._level)
         )

@@ -359,7 +359,7 @@ class TrainingSession:
         meta = SessionMeta(
             step=self.step, time_s=self.time_s, sums_since=self._sums_since, is_evaluating=self.is_evaluating,
             best_value=self._best.value, best_step=self._best.step, device=self._device.type,
-            torch=str(torch.__version__), part=self.part, **self._live.state(),
+            torch=str(torch.__version__), processes=self.world.size, part=self.part, **self._live.state(),
         )  # fmt: skip
         return arrays, msgspec.to_builtins(meta)
 
@@ -369,7 +369,7 @@ class TrainingSession:
         generator = self._updates.restored_generator(arrays, restored)
         copy_into(self._updates.tensors(), arrays)
         self._updates.restore(generator, restored)
-        self._notes = restored.notes(device=self._device.type, torch=str(torch.__version__))
+        self._notes = restored.notes(device=self._device.type, torch=str(torch.__version__), processes=self.world.size)
         self.step, self.time_s, self._sums_since = restored.step, restored.time_s, restored.sums_since
         self._best = BestKeeper(value=restored.best_value, step=restored.best_step)
         self._evaluation = None

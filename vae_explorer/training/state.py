@@ -24,7 +24,7 @@ class SessionMeta(msgspec.Struct, frozen=True, kw_only=True):
     is_evaluating: whether the evaluation that is due at `step` is unfinished; it is begun anew. free_bits,
     warmup_start, warmup_steps: as changed by hand; None where they are those of the configuration, as in checkpoints
     from before they could be changed. part: whose weights are updated, None for all.
-    device, torch: what computed it; others go on from it, but not bit by bit.
+    device, torch, processes: what computed it; others go on from it, but not bit by bit.
     """
 
     step: Annotated[int, Meta(ge=0)]
@@ -41,6 +41,7 @@ class SessionMeta(msgspec.Struct, frozen=True, kw_only=True):
     best_step: int | None
     device: str
     torch: str
+    processes: int = 1
 
     @staticmethod
     def read(meta: Mapping[str, Any]) -> SessionMeta:
@@ -50,12 +51,18 @@ class SessionMeta(msgspec.Struct, frozen=True, kw_only=True):
         except msgspec.ValidationError as error:
             raise RunError(f"The checkpoint's header is not one of a session ({error}); use another one.") from None
 
-    def notes(self, *, device: str, torch: str) -> tuple[str, ...]:
-        """What a person should know who goes on with this state on `device` with `torch`."""
-        if (device, torch) == (self.device, self.torch):
+    def notes(self, *, device: str, torch: str, processes: int = 1) -> tuple[str, ...]:
+        """What a person should know who goes on with this state on `device` with `torch` in so many processes."""
+        if (device, torch, processes) == (self.device, self.torch, self.processes):
             return ()
         there, here = (f"{self.device} with torch {self.torch}", f"{device} with torch {torch}")
+        if processes != self.processes:
+            there, here = f"{there} by {_processes(self.processes)}", f"{here} by {_processes(processes)}"
         return (f"Trained on {there}, resumed on {here}: not bit-exact.",)
+
+
+def _processes(n: int) -> str:
+    return "1 process" if n == 1 else f"{n} processes"
 
 
 def stored_tensors(model: nn.Module) -> dict[str, Tensor]:

@@ -18,7 +18,7 @@ from vae_explorer.data.image_data import ImageData
 from vae_explorer.errors import ConfigError, RunError, UsageError
 from vae_explorer.settings import DataConfig
 from vae_explorer.training.session import TrainingSession
-from vae_explorer.training.world import ALONE, Share, World, own_config, whole_config
+from vae_explorer.training.world import ALONE, Share, World, own_config, reason_of, whole_config
 
 STEPS = 50
 KINDS = {
@@ -159,3 +159,20 @@ def test_a_batch_that_cannot_be_shared_is_refused_with_what_can():
         own_config(m2, World(0, 4))
     with pytest.raises(ConfigError, match=r"With 4 processes, .*train\.batch_size"):
         whole_config(m2.with_values({"train.batch_size": 65536}), World(0, 4))
+
+
+def test_a_run_of_two_processes_says_that_going_on_with_one_is_not_bit_exact():
+    config = config_of("vae")
+    state = TrainingSession.new(config, digits(), world=World(0, 2)).state()
+    alone, pair = TrainingSession.new(config, digits()), TrainingSession.new(config, digits(), world=World(1, 2))
+    alone.load(*state)
+    pair.load(*state)
+    assert pair.notes == ()
+    (note,) = alone.notes
+    assert "by 2 processes, resumed on cpu" in note
+    assert note.endswith("by 1 process: not bit-exact.")
+
+
+def test_what_torch_says_of_a_lost_process_becomes_one_plain_sentence():
+    told = "[/build/gloo/transport/tcp/pair.cc:537] Read error [::1]:1938: Connection reset by peer. Check.\nMore."
+    assert reason_of(RuntimeError(told)) == "Read error [::1]:1938: Connection reset by peer"

@@ -115,7 +115,7 @@ def test_the_end_offers_to_go_on_until_it_is_taken(qtbot: QtBot, fake_controller
     qtbot.addWidget(notices)
     notes = FollowNotes(fake_controller, notices)
     fake_controller.handle(followed())
-    assert "process 4711 on gpu-box" in notices.message
+    assert "Process 4711 on gpu-box trains this run" in notices.message
     fake_controller.handle(make_status(step=12_950))
     assert "left this run at step 12,950" in notices.message
     assert not notices._timer.isActive()

@@ -22,7 +22,7 @@ from vae_explorer.engine.outbox import Outbox
 from vae_explorer.engine.run_control import RunControl
 from vae_explorer.errors import RunError, VaeExplorerError
 from vae_explorer.runs.folder import RunFolder
-from vae_explorer.runs.lock import LockHolder
+from vae_explorer.runs.lock import LOCK_NAME, LockHolder
 from vae_explorer.runs.records import LogRecord
 from vae_explorer.runs.watch import RunNews, RunWatch
 
@@ -65,11 +65,17 @@ class Following:
 
     def check(self, command: Command) -> None:
         """RunError, in one sentence, for a command that would change the run while another program trains it."""
-        if self._writer is not None and isinstance(command, Training):
+        if self._writer is None or not isinstance(command, Training):
+            return
+        who = f"process {self._writer.pid} on {self._writer.host}"
+        if self._is_quiet:
             raise RunError(
-                f"The run {self._folder.name} is being trained by process {self._writer.pid} on {self._writer.host}; "
-                "wait until that one has ended, or begin a new run."
+                f"The run {self._folder.name} is held by {who}, which has written nothing for a while; if that one has "
+                f"ended, remove {self._folder.path / LOCK_NAME}, else wait for it."
             )
+        raise RunError(
+            f"The run {self._folder.name} is being trained by {who}; wait until that one has ended, or begin a new run."
+        )
 
     def close(self) -> None:
         """Watch no more."""

@@ -62,7 +62,7 @@ def slug(title: str) -> str:
 def recent_runs(limit: int = 10, *, folder: Path | None = None) -> list[RunSummary]:
     """Return the runs that changed last, newest first; folders that are no readable run are left out."""
     parent = folder or default_runs_dir()
-    found = sorted(((_modified(path), path) for path in _run_folders(parent)), reverse=True)
+    found = sorted(((modified_s(path), path) for path in _run_folders(parent)), reverse=True)
     summaries: list[RunSummary] = []
     for modified, path in found:
         if len(summaries) == limit:
@@ -80,7 +80,8 @@ def _run_folders(parent: Path) -> list[Path]:
         return []
 
 
-def _modified(path: Path) -> float:
+def modified_s(path: Path) -> float:
+    """Return when a run's log, checkpoints or description last changed, in seconds since 1970; 0 where it has none."""
     times = []
     for part in (MANIFEST_NAME, "metrics.jsonl", "checkpoints"):
         try:

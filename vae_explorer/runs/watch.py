@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from vae_explorer.errors import VaeExplorerError
 from vae_explorer.runs.folder import RunFolder
+from vae_explorer.runs.listing import modified_s
 from vae_explorer.runs.lock import LockHolder
 from vae_explorer.runs.log_tail import LogNews, LogTail
 from vae_explorer.runs.tensor_file import AnyArray
@@ -59,7 +60,7 @@ class RunWatch:
         self._marks: dict[int, tuple[int, int]] = {}
         self._known: tuple[int, tuple[int, int] | None] | None = None
         self._shown: tuple[LockHolder | None, bool] | None = None
-        self._news_s = time.monotonic()
+        self._news_s = time.monotonic() - max(0.0, time.time() - modified_s(folder.path))
         self._news: list[RunNews] = []
         self._lock = threading.Lock()
         self._is_over = threading.Event()

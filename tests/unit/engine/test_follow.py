@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -168,6 +170,26 @@ def test_a_checkpoint_of_another_model_is_told_and_the_last_one_stays(onlooker: 
     assert onlooker.of_kind(m.RunStatus)[-1].step == 60
     held.write_checkpoint(80, arrays, {**meta, "step": 80})
     onlooker.wait_for_state(State.FOLLOWING, step=80)
+
+
+def test_a_holder_that_was_not_heard_of_for_long_is_said_so_with_the_way_out(
+    make_engine: Callable[..., Engine], held: RunFolder, new_run: m.NewRun, tmp_path: Path
+) -> None:
+    held.unlock()
+    text = {"host": "gone", "pid": 4711, "since": "2026-01-01T00:00:00+00:00"}
+    (held.path / ".lock").write_text(json.dumps(text))
+    for path in held.path.rglob("*"):
+        os.utime(path, (1.7e9, 1.7e9))
+    engine = make_engine()
+    engine.put(m.OpenRun(new_run.run_path, new_run.data, tmp_path / "fork"))
+    engine.wait_for(m.RunStatus, lambda status: status.elsewhere is not None and status.elsewhere.is_quiet)
+    engine.put(m.Start())
+    assert (
+        f"process 4711 on gone, which has written nothing for a while; if that one has ended, remove {held.path}"
+        in (engine.wait_for(m.EngineFailed).message)
+    )
+    (held.path / ".lock").write_text("")
+    engine.wait_for_state(State.PAUSED, elsewhere=None)
 
 
 def test_leaving_it_leaves_no_thread_and_nothing_in_the_folder(onlooker: Engine, held: RunFolder) -> None:

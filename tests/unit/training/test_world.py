@@ -17,7 +17,7 @@ from vae_explorer.data.catalog import open_data
 from vae_explorer.data.image_data import ImageData
 from vae_explorer.errors import ConfigError, RunError, UsageError
 from vae_explorer.settings import DataConfig
-from vae_explorer.training.session import TrainingSession
+from vae_explorer.training.session import Advance, TrainingSession
 from vae_explorer.training.world import ALONE, Share, World, own_config, reason_of, whole_config
 
 STEPS = 50
@@ -78,6 +78,7 @@ def join_and_train(rank: int, folder: str) -> None:
         np.savez(Path(folder) / f"{kind} {rank}.npz", weights=done.weights, generator=done.generator)
         (Path(folder) / f"{kind} {rank}.json").write_bytes(msgspec.json.encode(done.records))
     check_talk(World(rank, 2))
+    check_divergence(World(rank, 2))
     dist.destroy_process_group()
 
 
@@ -87,6 +88,18 @@ def check_talk(world: World) -> None:
     world.check_alike("the same", what="thing")
     with pytest.raises(RunError, match="Process 1 has another thing than process 0"):
         world.check_alike(f"told {world.rank}", what="thing")
+
+
+def check_divergence(world: World) -> None:
+    """Where one process has a loss that is not finite, all refuse the same update."""
+    session = TrainingSession.new(config_of("vae").with_values({"train.log_every": 1}), digits(), world=world)
+    assert session.advance() is Advance.STEP
+    before = weights(session)
+    if world.rank == 1:
+        next(session.model.parameters()).data.view(-1)[0] = np.nan
+    assert session.advance() is Advance.DIVERGED
+    assert session.step == 1
+    np.testing.assert_array_equal(weights(session)[1:], before[1:])
 
 
 @pytest.fixture(scope="module")

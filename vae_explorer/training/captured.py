@@ -189,11 +189,12 @@ class GraphRecorder:
 
     def seconds(self, replay: Replay) -> float:
         """As in `Recorder`."""
-        replay()
-        begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-        begin.record()
-        for _ in range(_TIMED):
+        with torch.cuda.device(self._device):
+            begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
             replay()
-        end.record()
-        end.synchronize()
-        return begin.elapsed_time(end) / 1000 / _TIMED
+            begin.record()
+            for _ in range(_TIMED):
+                replay()
+            end.record()
+            end.synchronize()
+            return begin.elapsed_time(end) / 1000 / _TIMED

@@ -84,9 +84,13 @@ class Updates:
         self._slices: CapturedSlices | None = None
         if device.type == "cuda" and pixels.is_resident and world.size == 1:
             if target_step(train, len(indices)) >= COMPILE_STEPS and can_compile(device):
-                self._figures = Compiled(self._plain_figures)
-                self.optimiser.compile()
+                self.compile()
             self.capture(GraphRecorder(device, self._generator), batch_size=train.batch_size)
+
+    def compile(self) -> None:
+        """Have what an update consists of compiled when it is first done."""
+        self._figures = Compiled(self._plain_figures)
+        self.optimiser.compile()
 
     def capture(self, recorder: Recorder, *, batch_size: int) -> None:
         """Do updates by recorded slices from now on."""

@@ -87,8 +87,8 @@ def test_keys_choose_a_tile_and_return_shows_it(panel: SweepPanel, fake_controll
     open_fake(fake_controller)
     grid = grid_of(panel)
     assert grid.selected == 1
-    assert sentence_of(panel).startswith("β 1 · held-out elbo -23.00 at step 10 · kl 2.00")
-    assert "2 of 2 dimensions active" in sentence_of(panel)
+    assert sentence_of(panel).startswith("β 1 · held-out elbo −23.00 at step 10 · kl 2.00")
+    assert "2 of 2 active" in sentence_of(panel)
     QTest.keyClick(grid, Qt.Key.Key_End)
     assert grid.selected == 3
     assert sentence_of(panel).startswith("β 4")

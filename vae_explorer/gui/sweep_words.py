@@ -36,17 +36,19 @@ class ModelFigures:
         """The elbo alone, '' where it is not known."""
         if self.record is None or self.record.elbo is None:
             return ""
-        return _tr("elbo {v:.1f}").format(v=self.record.elbo).replace("-", "−")
+        return _tr("elbo {v}").format(v=number_text(self.record.elbo, digits=1))
 
     @property
-    def parts(self) -> str:
-        """kl, reconstruction loss and active units, short."""
+    def parts(self) -> tuple[str, ...]:
+        """kl, reconstruction loss and active units, from the longest way to say it to the shortest."""
         if self.left_at is not None:
-            return _tr("diverged at {n:,}").format(n=self.left_at + 1)
+            return _tr("diverged at {n:,}").format(n=self.left_at + 1), _tr("diverged")
         if self.record is None or self.record.kl is None:
-            return ""
-        text = _tr("kl {k:.1f} · recon {d:.1f}").format(k=self.record.kl, d=self.record.distortion)
-        return text if self.active_units is None else f"{text} · {self.active_units}/{self.latent_dim}"
+            return ("",)
+        kl = _tr("kl {k:.1f}").format(k=self.record.kl)
+        both = _tr("{kl} · recon {d:.1f}").format(kl=kl, d=self.record.distortion)
+        units = "" if self.active_units is None else f" · {self.active_units}/{self.latent_dim}"
+        return both + units, both, kl
 
     @property
     def sentence(self) -> str:
@@ -61,11 +63,16 @@ class ModelFigures:
             of = _tr("held-out") if record.split == "held_out" else _tr("training")
             parts.append(_tr("{of} elbo {e:.2f} at step {n:,}").format(of=of, e=record.elbo, n=record.step))
             parts.append(_tr("kl {k:.2f}").format(k=record.kl))
-            parts.append(_tr("reconstruction loss {d:.2f} nats").format(d=record.distortion))
+            parts.append(_tr("recon {d:.2f}").format(d=record.distortion))
         if self.active_units is not None:
-            units = _tr("{a} of {n} dimensions active")
+            units = _tr("{a} of {n} active")
             parts.append(units.format(a=self.active_units, n=self.latent_dim))
         return " · ".join(parts)
+
+
+def number_text(value: float, *, digits: int = 2) -> str:
+    """Return a number with a true minus sign."""
+    return f"{value:.{digits}f}".replace("-", "−")
 
 
 def newest_record(records: Sequence[LogRecord]) -> MetricRecord | None:

@@ -178,7 +178,8 @@ class RunToolBar(QToolBar):
         self._actions["save"].setEnabled(can_work and status is not None and not status.is_saved)
         is_live = can_work and opened is not None and not opened.is_read_only and state is not EngineState.FOLLOWING
         self._rate.setEnabled(is_live)
-        self._beta.setEnabled(is_live and not obstacle("beta", opened, status))
+        is_swept = self._controller.sweeps.opened is not None
+        self._beta.setEnabled(is_live and not is_swept and not obstacle("beta", opened, status))
         self._free_bits.setEnabled(is_live and not obstacle("free_bits", opened, status))
 
     def _restyle(self) -> None:

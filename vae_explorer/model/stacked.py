@@ -7,7 +7,9 @@ import copy
 import torch
 from torch import Tensor, nn
 
+from vae_explorer.model.heads import BernoulliHead
 from vae_explorer.model.model import Model
+from vae_explorer.model.stacked_bernoulli import StackableBernoulliHead
 from vae_explorer.model.stacked_linear import StackableLinear
 
 
@@ -26,6 +28,8 @@ class StackedModels:
         for layer in self.template.modules():
             if type(layer) is nn.Linear:
                 layer.__class__ = StackableLinear
+            elif type(layer) is BernoulliHead:
+                layer.__class__ = StackableBernoulliHead
         self.parameters: dict[str, Tensor] = {}
         named = [dict(model.named_parameters()) for model in self.models]
         for name in named[0]:

@@ -161,7 +161,8 @@ class SweepGrid(QWidget):
         if rect.height() >= _TWO_LINES_PX:
             painter.setPen(QColor(theme.error if model.left_at is not None else theme.muted))
             line.translate(0, self.fontMetrics().height())
-            text = metrics.elidedText(model.parts, Qt.TextElideMode.ElideRight, line.width())
+            fitting = (text for text in model.parts if metrics.horizontalAdvance(text) <= line.width())
+            text = next(fitting, metrics.elidedText(model.parts[-1], Qt.TextElideMode.ElideRight, line.width()))
             painter.drawText(line, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, text)
 
     def _paint_map(self, painter: QPainter, frame: QRect, place: int, theme: Theme) -> None:

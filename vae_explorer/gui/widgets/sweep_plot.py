@@ -21,6 +21,8 @@ from vae_explorer.gui.widgets.plot_style import (
 )
 
 Way = Sequence[tuple[float, float]]
+_PADDING = 0.12
+"""Room around the places, as a share of the plot: their names lie beside them."""
 
 
 class SweepPlot(pg.PlotWidget):
@@ -35,6 +37,7 @@ class SweepPlot(pg.PlotWidget):
         plot = self.getPlotItem()
         prepare_plot(plot)
         plot.getViewBox().setMouseEnabled(x=False, y=False)
+        plot.getViewBox().setDefaultPadding(_PADDING)
         self.setAccessibleName(self.tr("KL against reconstruction loss of every model"))
         self._ways: list[Way] = []
         self._names: list[str] = []

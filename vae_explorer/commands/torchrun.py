@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 MEET_WITHIN_S = 300
 """How long a process waits for the others to be started."""
 ANSWER_WITHIN_S = 1800
-"""How long it waits for their part of an update: the first reads the images before all others, and evaluates alone."""
+"""How long it waits for their part of an update: the first reads, or downloads, the images before all others."""
 FAILURE = "vae-explorer failure"
 MAY_DIFFER = ("train.batch_size", "train.labelled_batch")
 

@@ -16,6 +16,7 @@ from vae_explorer.objective.objective import Objective
 from vae_explorer.objective.terms import Batch, Live
 from vae_explorer.training.live_values import InForce
 from vae_explorer.training.metrics import Figures, MetricSums
+from vae_explorer.training.world import ALONE, World
 
 MAX_CHUNK = 1024
 MAX_CODES = 16_384
@@ -36,7 +37,8 @@ class HeldOutEvaluation:
     The codes come from a generator seeded by (seed, step): training noise is not touched, and the same weights give
     the same figures whenever they are asked. What is a quantity of a batch (MMD, total correlation, free bits) is that
     of the chunks. in_force: the live values at that step, for the loss. labels: int64 (n,) of the images, -1 where
-    unknown.
+    unknown. world: the processes that evaluate chunks in turn; what is drawn is drawn by all, so that the figures are
+    those of one process.
     """
 
     def __init__(
@@ -49,7 +51,9 @@ class HeldOutEvaluation:
         step: int,
         in_force: InForce,
         labels: NDArray[np.int64] | None = None,
+        world: World = ALONE,
     ) -> None:
+        self._world, self._n_chunks = world, 0
         device = pixels.device
         self._objective, self._pixels = objective, pixels
         self._indices = torch.tensor(indices, dtype=torch.int64, device=device)
@@ -66,7 +70,7 @@ class HeldOutEvaluation:
 
     @torch.no_grad()
     def advance(self, model: Model) -> bool:
-        """Evaluate one more chunk; return whether that was the last."""
+        """Evaluate one more chunk, or leave it to another process; return whether that was the last."""
         end = self._done + self._chunk
         if end == len(self._indices) - 1:
             end += 1  # no image is left alone: the MMD compares images
@@ -74,10 +78,15 @@ class HeldOutEvaluation:
         batch = self._batch(model, part)
         noise = torch.empty(self._objective.samples, len(batch.x), model.noise_dim, device=batch.x.device)
         noise.normal_(generator=self._generator)
-        means = self._objective.held_out_means(model, batch, noise=noise, live=self._live, step=self._step)
-        self._sums.add_weighted(means, len(batch.x))
+        if self._n_chunks % self._world.size == self._world.rank:
+            means = self._objective.held_out_means(model, batch, noise=noise, live=self._live, step=self._step)
+            self._sums.add_weighted(means, len(batch.x))
+        self._n_chunks += 1
         self._done = end
-        return self._done >= len(self._indices)
+        if self._done < len(self._indices):
+            return False
+        self._world.average_([self._sums.row])
+        return True
 
     def _batch(self, model: Model, part: slice) -> Batch:
         x = self._pixels.take(self._indices[part], self._generator)

@@ -61,8 +61,7 @@ class TrainingSession:
     time_s: seconds of training since the run's beginning, pauses left out.
     run_name: of its folder, for what is exported.
     world: the processes that train it together. The batch of `config` is that of all of them, and every one has the
-    same weights, records and state; held-out images are evaluated by the first alone, the others wait for its next
-    update.
+    same weights, records and state.
     """
 
     def __init__(self, config: RunConfig, data: ImageData, *, device: torch.device, world: World = ALONE) -> None:
@@ -254,12 +253,11 @@ class TrainingSession:
         self._sums_since = self.step
 
     def _begin_evaluation(self) -> None:
-        if not self.world.is_first:
-            return
         labels = self.data.labels
         self._evaluation = HeldOutEvaluation(
             self.config, self._updates.objective, self._pixels, self._held_out, step=self.step,
             in_force=self._live.in_force(self.step), labels=None if labels is None else labels[self._held_out],
+            world=self.world,
         )  # fmt: skip
 
     def _finish_evaluation(self, evaluation: HeldOutEvaluation) -> None:
@@ -268,7 +266,8 @@ class TrainingSession:
         self._records.append(self._record(figures, split="held_out", in_force=evaluation.in_force))
         if self.config.model.kind == "m1m2" and (self._best.step or 0) <= self.config.train.pretrain_steps < self.step:
             self._best = BestKeeper()  # that was the VAE's own bound; from here on M2's is compared
-        if self._best.improves(-figures.distortion if figures.elbo is None else figures.elbo, step=self.step):
+        value = -figures.distortion if figures.elbo is None else figures.elbo
+        if self._best.improves(value, step=self.step) and self.world.is_first:
             self._best.keep(self.state())
 
     def _record(self, figures: Figures, *, split: Literal["train", "held_out"], in_force: InForce) -> MetricRecord:

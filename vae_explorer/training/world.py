@@ -38,7 +38,7 @@ class World:
 
     @property
     def is_first(self) -> bool:
-        """Whether this process writes the run, evaluates and speaks."""
+        """Whether this process writes the run and speaks."""
         return self.rank == 0
 
     def average_(self, tensors: Sequence[Tensor]) -> None:

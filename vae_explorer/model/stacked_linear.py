@@ -44,16 +44,23 @@ class _Stackable(torch.autograd.Function):
 
 
 class _StackedLinear(torch.autograd.Function):
+    """Where x is common to all models, all their weights are one matrix: x is read once, not once for each."""
+
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         ctx.save_for_backward(x, weight)
-        rows = x.expand(len(weight), *x.shape[-2:])
-        return torch.baddbmm(bias.unsqueeze(1), rows, weight.transpose(1, 2))
+        if x.dim() == 3:
+            return torch.baddbmm(bias.unsqueeze(1), x, weight.transpose(1, 2))
+        together = torch.addmm(bias.flatten(), x, weight.flatten(0, 1).t())  # (B, M out)
+        return together.view(len(x), *bias.shape).transpose(0, 1)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
         x, weight = ctx.saved_tensors
-        rows = x.expand(len(weight), *x.shape[-2:])
-        of_weight = torch.bmm(gradient.transpose(1, 2), rows)  # (M, out, in), as the weights lie
-        of_x = torch.bmm(gradient, weight) if ctx.needs_input_grad[0] else None
-        return of_x, of_weight, gradient.sum(1)
+        of_bias = gradient.sum(1)
+        if x.dim() == 3:
+            of_weight = torch.bmm(gradient.transpose(1, 2), x)  # (M, out, in), as the weights lie
+            return torch.bmm(gradient, weight) if ctx.needs_input_grad[0] else None, of_weight, of_bias
+        together = gradient.transpose(0, 1).reshape(len(x), -1)  # (B, M out)
+        of_x = together @ weight.flatten(0, 1) if ctx.needs_input_grad[0] else None
+        return of_x, (together.t() @ x).view_as(weight), of_bias

@@ -562,6 +562,10 @@ class TestPlane:
         assert plane is not None
         assert plane.sheet is not None
         assert plane.sheet_extent == (-1.5, 2.5, -1.5, 1.5)
+        controller.retell()  # for panels that are built later
+        assert panel.map.plane.plane is plane
+        open_fake_run()
+        assert panel.map.plane.plane is None
 
     def test_its_step_is_told_when_it_is_not_that_of_the_points(self, qtbot: QtBot, open_fake_run: Open) -> None:
         controller = open_fake_run()

@@ -11,7 +11,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from vae_explorer.config_rules import has_normal_prior
-from vae_explorer.engine.messages import CodesSnapshot, Decoded, Encoded
+from vae_explorer.engine.messages import CodesSnapshot, Decoded, Encoded, RunOpened
 from vae_explorer.gui.controller import ModelController
 from vae_explorer.gui.panels.map_classes import MapClasses
 from vae_explorer.gui.panels.map_colours import MapColours
@@ -46,6 +46,7 @@ class LatentMapPanel(QWidget):
         self._is_following = True
         self._has_rings = True
         self._plane_step: int | None = None
+        self._opened: RunOpened | None = None
         self._feed = PlaneFeed(controller, self)
         self._build()
         self._posterior = MapPosterior(controller, self._map, self._tools, self)
@@ -172,8 +173,10 @@ class LatentMapPanel(QWidget):
         self._tools.mean_draw.set_drawing(controller.is_drawing)
         self._map.set_aspect_locked(not self._latent.is_line)
         self._map.set_thumbnail(None)
-        self._clear_plane()
-        self._feed.forget()
+        if controller.opened is not self._opened:  # else it is told again, and its stored plane is still the right one
+            self._opened = controller.opened
+            self._clear_plane()
+            self._feed.forget()
         self._show_axes()
         self._on_codes_changed(controller.codes)
         self.reset_view()

@@ -32,6 +32,11 @@ class ModelFigures:
         return f"β {beta_text(self.beta)}"
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """The name from the longest way to write it to the shortest."""
+        return self.name, beta_text(self.beta), f"{self.beta:.3g}", f"{self.beta:.2g}"
+
+    @property
     def bound(self) -> str:
         """The elbo alone, '' where it is not known."""
         if self.record is None or self.record.elbo is None:
@@ -61,7 +66,7 @@ class ModelFigures:
             parts.append(_tr("no figures yet"))
         else:
             of = _tr("held-out") if record.split == "held_out" else _tr("training")
-            parts.append(_tr("{of} elbo {e:.2f} at step {n:,}").format(of=of, e=record.elbo, n=record.step))
+            parts.append(_tr("{of} elbo {e} at step {n:,}").format(of=of, e=number_text(record.elbo), n=record.step))
             parts.append(_tr("kl {k:.2f}").format(k=record.kl))
             parts.append(_tr("recon {d:.2f}").format(d=record.distortion))
         if self.active_units is not None:

@@ -145,12 +145,9 @@ class SweepGrid(QWidget):
         painter.drawRect(frame.adjusted(1, 1, -1, -1))
 
     def _paint_head(self, painter: QPainter, rect: QRect, model: ModelFigures, theme: Theme, *, is_shown: bool) -> None:
-        name_font = QFont(self.font())
-        name_font.setBold(True)
-        painter.setFont(name_font)
-        painter.setPen(QColor(theme.accent if is_shown else theme.text))
         line = QRect(rect.left() + 2, rect.top(), rect.width() - 4, self.fontMetrics().height())
-        name = f"{model.name} ◂" if is_shown else model.name
+        name = self._fitting_name(painter, model, line.width(), is_shown=is_shown)
+        painter.setPen(QColor(theme.accent if is_shown else theme.text))
         painter.drawText(line, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, name)
         taken = painter.fontMetrics().horizontalAdvance(name) + GRID_PX
         painter.setFont(tick_font())
@@ -164,6 +161,18 @@ class SweepGrid(QWidget):
             fitting = (text for text in model.parts if metrics.horizontalAdvance(text) <= line.width())
             text = next(fitting, metrics.elidedText(model.parts[-1], Qt.TextElideMode.ElideRight, line.width()))
             painter.drawText(line, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, text)
+
+    def _fitting_name(self, painter: QPainter, model: ModelFigures, width: int, *, is_shown: bool) -> str:
+        """Return the longest name that fits, and set the font for it: the large one where it does for all tiles."""
+        bold = QFont(self.font())
+        bold.setBold(True)
+        painter.setFont(bold)
+        if any(painter.fontMetrics().horizontalAdvance(other.name) > width for other in self._models):
+            painter.setFont(tick_font())
+        metrics = painter.fontMetrics()
+        names = (f"{model.name} ◂", *model.names) if is_shown else model.names
+        fitting = (name for name in names if metrics.horizontalAdvance(name) <= width)
+        return next(fitting, metrics.elidedText(names[-1], Qt.TextElideMode.ElideRight, width))
 
     def _paint_map(self, painter: QPainter, frame: QRect, place: int, theme: Theme) -> None:
         scale = min(frame.width(), frame.height()) / (2 * self.half_side(place))

@@ -23,6 +23,8 @@ from vae_explorer.gui.widgets.plot_style import (
 Way = Sequence[tuple[float, float]]
 _PADDING = 0.12
 """Room around the places, as a share of the plot: their names lie beside them."""
+_NAME_SHARE = 0.14
+"""A name needs this much of the span of all places to itself."""
 
 
 class SweepPlot(pg.PlotWidget):
@@ -73,6 +75,7 @@ class SweepPlot(pg.PlotWidget):
             plot.addItem(text, ignoreBounds=True)
             self._lines.append(line)
             self._texts.append(text)
+        named = self._named()
         for place, (line, text) in enumerate(zip(self._lines, self._texts, strict=True)):
             way = self._ways[place] if place < len(self._ways) else ()
             is_selected = place == self._selected
@@ -80,12 +83,24 @@ class SweepPlot(pg.PlotWidget):
             line.setPen(line_pen(colour, 1.75 if is_selected else 1.0))
             points = np.array(way, dtype=np.float64).reshape(-1, 2)
             line.setData(points[:, 0], points[:, 1])
-            text.setVisible(bool(way))
+            text.setVisible(bool(way) and place in named)
             if way:
                 text.setText(self._names[place], QColor(theme.accent if is_selected else theme.text))
                 text.setFont(tick_font())
                 text.setPos(*way[-1])
         self._show_front()
+
+    def _named(self) -> set[int]:
+        """Models whose names have room: the chosen one, then each that lies apart from all that were named before."""
+        places = np.array(self.places, dtype=np.float64).reshape(-1, 2)
+        spans = np.maximum(np.ptp(places, axis=0), 1e-9) if len(places) else np.ones(2)
+        order = sorted((place for place, way in enumerate(self._ways) if way), key=lambda p: p != self._selected)
+        named: dict[int, np.ndarray] = {}
+        for place in order:
+            at = np.asarray(self._ways[place][-1]) / spans
+            if all(np.abs(at - other).max() >= _NAME_SHARE for other in named.values()):
+                named[place] = at
+        return set(named)
 
     def _show_front(self) -> None:
         theme = current_theme()
@@ -101,7 +116,7 @@ class SweepPlot(pg.PlotWidget):
         theme = current_theme()
         apply_plot_theme(self, theme)
         plot = self.getPlotItem()
-        set_axis_label(plot, "bottom", self.tr("reconstruction loss, nats per image"))
+        set_axis_label(plot, "bottom", self.tr("recon, nats per image"))
         set_axis_label(plot, "left", self.tr("KL, nats per image"))
         self._show()
 

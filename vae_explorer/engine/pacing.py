@@ -14,8 +14,12 @@ SLOW_S, QUICK_S = 0.008, 0.005
 """Where one unit of training takes longer than SLOW_S, the reader thread answers small questions, until a unit takes
 less than QUICK_S: near one threshold the two would take turns several times a second."""
 
-VIEW_SHARE = 0.08
-"""What live views may take for every second of training; with the overdraft it stays below a tenth of the time."""
+VIEW_SHARE = 0.06
+"""What snapshots and pictures may take for every second of training."""
+
+THEORY_SHARE, THEORY_LIMIT_S = 0.08, 0.04
+"""The same for questions of the theory, which come only while somebody looks at the answers: both together are some 12
+% of the time then. The limit is about one first look, so that an image that is chosen is answered at once."""
 
 Clock = Callable[[], float]
 

@@ -56,11 +56,13 @@ def answer(request: Request, model: Looker, data: ImageData) -> Answer:
     return drain(answer_slices(request, model, data))
 
 
-def answer_slices(request: Request, model: Any, data: Any, *, lattice: Lattice | None = None) -> Slices[Answer]:
+def answer_slices(
+    request: Request, model: Any, data: Any, *, lattice: Lattice | None = None, is_live: bool = False
+) -> Slices[Answer]:
     """Answer a request in slices of SMALL_BATCH codes or so; a failure becomes RequestFailed.
 
     model, data: of the open run; both None where the question needs none. lattice: what is decoded of `model` for
-    exact posteriors; None decodes it for this question alone.
+    exact posteriors; None decodes it for this question alone. is_live: whether the weights move on meanwhile.
     """
     try:
         match request:
@@ -75,7 +77,8 @@ def answer_slices(request: Request, model: Any, data: Any, *, lattice: Lattice |
             case EstimateGaps():
                 return (yield from gap_slices(request, model, n_images=len(data)))
             case _:
-                return (yield from theory_slices(request, lattice or Lattice(model), n_images=len(data)))
+                shared = lattice or Lattice(model)
+                return (yield from theory_slices(request, shared, n_images=len(data), is_live=is_live))
     except Exception as error:
         if not isinstance(error, VaeExplorerError):
             log.exception("request %s of channel %s failed", request.id, request.channel)

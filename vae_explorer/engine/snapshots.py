@@ -33,10 +33,15 @@ def live_sample(n_images: int, *, size: int = SAMPLE_SIZE) -> NDArray[np.int64]:
 
 
 class LiveSample:
-    """The sample that is shown while it trains, halved and doubled with what a snapshot of it takes."""
+    """The sample that is shown while it trains, halved and doubled with what a snapshot of it takes.
 
-    def __init__(self, n_images: int) -> None:
+    labelled: images whose labels are used, (n,): up to a quarter of the sample are some of these, which the map rings.
+    """
+
+    def __init__(self, n_images: int, *, labelled: NDArray[np.int64] | None = None) -> None:
         self._n_images = n_images
+        some = labelled if labelled is not None else np.empty(0, np.int64)
+        self._labelled = np.random.Generator(np.random.Philox(0)).permutation(some)
         self._resize(FIRST_SAMPLE_SIZE)
 
     def note_cost(self, seconds: float) -> None:
@@ -51,7 +56,8 @@ class LiveSample:
 
     def _resize(self, size: int) -> None:
         self._size = size
-        self.indices = live_sample(self._n_images, size=size)
+        labelled = self._labelled[: size // 4 if size < self._n_images else 0]
+        self.indices = np.union1d(live_sample(self._n_images, size=size - len(labelled)), labelled)
 
 
 def snapshot_slices(

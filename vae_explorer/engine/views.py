@@ -9,23 +9,25 @@ from numpy.typing import NDArray
 
 from vae_explorer.data.image_data import ImageData
 from vae_explorer.engine.asking import Questions
-from vae_explorer.engine.messages import Answer, CodesSnapshot, Request, Which
+from vae_explorer.engine.messages import Answer, CodesSnapshot, Decode, Encode, Render, Request, Which
 from vae_explorer.engine.outbox import Outbox
-from vae_explorer.engine.pacing import SLICE_S, Clock, TokenBucket
+from vae_explorer.engine.pacing import SLICE_S, THEORY_LIMIT_S, THEORY_SHARE, Clock, TokenBucket
 from vae_explorer.engine.questions import Lattice
 from vae_explorer.engine.serve import answer_slices
 from vae_explorer.engine.showcase import Showcase
 from vae_explorer.engine.slices import Slices
 from vae_explorer.engine.snapshots import LiveSample, snapshot_slices
 
-SNAPSHOT_EVERY_S = 0.1
-"""Shortest time between two snapshots while it trains."""
+SNAPSHOT_EVERY_S = 0.2
+"""Shortest time between two snapshots while it trains: each has the map, the plane behind it and all that follows the
+selected image drawn anew, in the window's time."""
 
 
 class LiveViews:
     """What one open model shows beyond small answers. All in the engine thread.
 
-    While it trains, a token bucket holds the cost to a share of the time; paused, it works as long as there is work.
+    While it trains, token buckets hold the cost to shares of the time: one for snapshots and pictures, one for
+    questions of the theory, so that neither waits for the other; paused, it works as long as there is work.
     of: whose model this is. showcase: what keeps snapshots for the next look at the run, where something does.
     """
 
@@ -43,10 +45,13 @@ class LiveViews:
         self._session, self._data, self._outbox, self._clock = session, data, outbox, clock
         self._showcase, self._is_watched, self._of = showcase, is_watched, of
         self._bucket = TokenBucket()
-        self._questions = Questions(outbox, self._begin_question)
+        self._theory_bucket = TokenBucket(share=THEORY_SHARE, limit_s=THEORY_LIMIT_S)
+        self._pictures = Questions(outbox, self._begin_question)
+        self._theory = Questions(outbox, self._begin_question)
+        self._is_theory_next = self._is_live = False
         self._snapshot: Slices[CodesSnapshot] | None = None
         self._is_snapshot_next = True
-        self._sample = LiveSample(len(data))
+        self._sample = LiveSample(len(data), labelled=session.labelled)
         self._next_s = 0.0
         self._snapshot_s = 0.0
         self._lattice: Lattice | None = None
@@ -74,42 +79,58 @@ class LiveViews:
 
     def ask(self, request: Request) -> None:
         """Queue a long question, in the place of the one of its channel that waits."""
-        self._questions.ask(request)
+        questions = self._pictures if isinstance(request, Decode | Encode | Render) else self._theory
+        questions.ask(request)
 
     def has_work(self, *, is_running: bool) -> bool:
         """Whether `work` would do something (running: if the budget allows)."""
-        is_busy = self._questions.has_work or self._snapshot is not None
-        return is_busy or self._is_snapshot_due(is_running=is_running)
+        return self._theory.has_work or self._has_views_work(is_running=is_running)
 
     def earn(self, trained_s: float) -> None:
         """Take a share of what a slice of training took as the budget of live views."""
         self._bucket.earn(trained_s)
+        self._theory_bucket.earn(trained_s)
 
     def work(self, *, is_running: bool, slice_s: float = SLICE_S) -> None:
-        """Do slices for about `slice_s`, or until the budget is used up."""
+        """Do slices for about `slice_s`, or until the budgets are used up."""
+        self._is_live = is_running
         start = self._clock()
-        while self.has_work(is_running=is_running) and (not is_running or self._bucket.is_open):
+        while True:
+            has_theory = self._theory.has_work and (not is_running or self._theory_bucket.is_open)
+            has_views = self._has_views_work(is_running=is_running) and (not is_running or self._bucket.is_open)
+            if not has_theory and not has_views:
+                break
+            is_theory = has_theory and (self._is_theory_next or not has_views)
+            self._is_theory_next = not is_theory
             before = self._clock()
-            self._work_slice(is_running=is_running)
+            if is_theory:
+                self._theory.work_slice()
+            else:
+                self._work_views(is_running=is_running)
             now = self._clock()
             if is_running:
-                self._bucket.spend(now - before)
+                (self._theory_bucket if is_theory else self._bucket).spend(now - before)
             if now - start >= slice_s:
                 break
 
-    def _work_slice(self, *, is_running: bool) -> None:
-        """Advance a question or the snapshot by one slice, in turns when there is work for both."""
-        has_question = self._questions.has_work
+    def _has_views_work(self, *, is_running: bool) -> bool:
+        has_work = self._pictures.has_work or self._snapshot is not None
+        return has_work or self._is_snapshot_due(is_running=is_running)
+
+    def _work_views(self, *, is_running: bool) -> None:
+        """Advance pictures or the snapshot by one slice, in turns when there is work for both."""
+        has_pictures = self._pictures.has_work
         has_snapshot = bool(self._snapshot) or self._is_snapshot_due(is_running=is_running)
-        if has_snapshot and (self._is_snapshot_next or not has_question):
+        if has_snapshot and (self._is_snapshot_next or not has_pictures):
             self._is_snapshot_next = False
             self._work_snapshot(is_running=is_running)
         else:
             self._is_snapshot_next = True
-            self._questions.work_slice()
+            self._pictures.work_slice()
 
     def _begin_question(self, request: Request) -> Slices[Answer]:
-        return answer_slices(request, self.frozen, self._data, lattice=self._newest_lattice)
+        lattice = self._newest_lattice
+        return answer_slices(request, lattice.model, self._data, lattice=lattice, is_live=self._is_live)
 
     def _work_snapshot(self, *, is_running: bool) -> None:
         if is_running and self._is_snapshot_large:

@@ -101,15 +101,15 @@ def quadrature_obstacle(model: ModelReader, *, samples: int = 0) -> str | None:
     return None
 
 
-def grid_slices(model: ModelReader, *, side: int = SIDE) -> Slices[SharedGrid]:
+def grid_slices(model: ModelReader, *, side: int = SIDE, looked_at: int = LOOKED_AT) -> Slices[SharedGrid]:
     """Decode the lattice of a model with one or two latent dimensions, `side` cells along each of two.
 
-    The box holds what the prior draws and the codes of up to LOOKED_AT images reach. A smaller side is decoded sooner,
-    for a first look while the weights still move. Raises UsageError as `check_quadrature`, DivergedError when codes
-    are not finite.
+    The box holds what the prior draws and the codes of up to `looked_at` images reach. A smaller side is decoded
+    sooner, for a first look while the weights still move. Raises UsageError as `check_quadrature`, DivergedError when
+    codes are not finite.
     """
     check_quadrature(model)
-    low, high = yield from between(_box_slices(model), 0.0, 0.1)
+    low, high = yield from between(_box_slices(model, looked_at), 0.0, 0.1)
     counts = (side, side) if model.latent_dim == 2 else (side * CELLS_OF_A_LINE,)
     centres = [
         start + (end - start) / count * (np.arange(count) + 0.5)
@@ -123,10 +123,10 @@ def grid_slices(model: ModelReader, *, side: int = SIDE) -> Slices[SharedGrid]:
     )  # fmt: skip
 
 
-def _box_slices(model: ModelReader) -> Slices[tuple[Float, Float]]:
+def _box_slices(model: ModelReader, looked_at: int) -> Slices[tuple[Float, Float]]:
     drawn = _prior_draws(model)
     low, high = np.full(model.latent_dim, np.inf), np.full(model.latent_dim, -np.inf)
-    seen = spread_indices(len(model.pixels), LOOKED_AT)
+    seen = spread_indices(len(model.pixels), looked_at)
     at_once = codes_at_once(model)
     for first in range(0, len(seen), at_once):
         loc, scale = _codes(model, seen[first : first + at_once])

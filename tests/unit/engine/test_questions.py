@@ -14,7 +14,7 @@ from conftest import Engine
 
 from vae_explorer.engine import messages as m
 from vae_explorer.engine import questions
-from vae_explorer.engine.questions import COARSE_SIDE, FINE_SIDE, Lattice
+from vae_explorer.engine.questions import COARSE_SIDE, FINE_SIDE, LIVE_SIDE, Lattice, theory_slices
 from vae_explorer.engine.slices import drain
 from vae_explorer.evaluation.exact_posterior import inspect_slices
 from vae_explorer.evaluation.improve import improve_slices
@@ -60,6 +60,21 @@ def test_answers_are_those_of_the_library(trained: Engine) -> None:
     assert terms.log_likelihood.shape == (64,)
 
 
+def test_a_live_look_is_rough_and_says_by_how_much(trained: Engine) -> None:
+    lattice = Lattice(model_of(trained))
+    for index in (3, 7, 12):
+        looks = [
+            drain(theory_slices(m.Inspect("bound", 1, index, is_fine=is_fine), lattice, n_images=300, is_live=is_live))
+            for is_live, is_fine in ((True, False), (True, True))
+        ]
+        live, fine = (look for look in looks if isinstance(look, m.Inspected))
+        assert (live.is_fine, live.log_density.shape) == (False, (LIVE_SIDE, LIVE_SIDE))
+        assert fine.log_density.shape == (FINE_SIDE, FINE_SIDE)
+        assert live.gap == pytest.approx(fine.gap, abs=live.error + fine.error)
+        assert fine.error < live.error < 0.1
+        lattice = Lattice(lattice.model)
+
+
 @pytest.mark.parametrize("latent_dim", [2, 3])
 def test_the_best_q_is_that_of_the_library(engine: Engine, new_run: m.NewRun, latent_dim: int) -> None:
     config = new_run.config.with_values({"model.latent_dim": latent_dim})
@@ -79,9 +94,9 @@ def test_a_fine_look_is_nearer_and_its_lattice_serves_the_next_click(
 ) -> None:
     sides: list[int] = []
 
-    def counted(model: Any, *, side: int) -> Generator[float, None, Any]:
+    def counted(model: Any, *, side: int, looked_at: int) -> Generator[float, None, Any]:
         sides.append(side)
-        return grid_slices(model, side=side)
+        return grid_slices(model, side=side, looked_at=looked_at)
 
     monkeypatch.setattr(questions, "grid_slices", counted)
     for id_, (index, is_fine) in enumerate([(3, False), (3, True), (4, False), (4, True)], start=1):
@@ -98,7 +113,7 @@ def test_a_fine_look_is_nearer_and_its_lattice_serves_the_next_click(
 def test_a_lattice_that_one_question_begins_is_finished_by_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     worked: list[int] = []
 
-    def slow(model: Any, *, side: int) -> Generator[float, None, str]:
+    def slow(model: Any, *, side: int, looked_at: int) -> Generator[float, None, str]:
         for share in range(10):
             worked.append(share)
             yield share / 10
@@ -116,7 +131,7 @@ def test_a_lattice_that_one_question_begins_is_finished_by_the_next(monkeypatch:
 
 
 def test_a_lattice_that_failed_is_tried_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(model: Any, *, side: int) -> Generator[float, None, str]:
+    def broken(model: Any, *, side: int, looked_at: int) -> Generator[float, None, str]:
         yield 0.5
         raise MemoryError
 

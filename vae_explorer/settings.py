@@ -218,7 +218,8 @@ class ObjectiveConfig(msgspec.Struct, frozen=True, kw_only=True):
         float,
         Meta(
             title="beta",
-            description="Weight of the KL term in the loss; 1 is the bound itself.",
+            description="Weight of the KL term in the loss; 1 is the bound itself. A list such as [0.5, 1, 2, 4] "
+            "trains a model of each value, side by side.",
             ge=0.0,
             le=1000.0,
         ),

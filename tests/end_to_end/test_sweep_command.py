@@ -11,6 +11,7 @@ from safetensors.numpy import load_file
 
 from tests.end_to_end.conftest import Cli
 from vae_explorer.commands.console import Interrupts
+from vae_explorer.commands.gui import _run_path
 
 SMALL = ("--dataset", "digits", "--set", "model.hidden=[16]", "--device", "cpu")
 BETAS = ("--set", "objective.beta=[0.5, 1, 4]")
@@ -52,6 +53,11 @@ def test_each_run_of_a_sweep_is_a_run_as_any_other(cli: Cli, swept: Path, place:
         assert (ours[name].shape, ours[name].dtype) == (array.shape, array.dtype)
         if name.startswith("model."):
             assert np.abs(ours[name] - array).max() <= 1e-4 * np.abs(array).max()
+
+
+def test_the_window_can_be_opened_on_a_sweep(swept: Path) -> None:
+    assert _run_path(str(swept)) == swept
+    assert _run_path(str(swept / "beta-1")) == swept / "beta-1"
 
 
 def test_a_sweep_is_interrupted_and_gone_on_with_bit_by_bit(

@@ -10,6 +10,7 @@ from vae_explorer.data.catalog import dataset_names, is_path
 from vae_explorer.errors import DataError, UsageError, nearest_hint
 from vae_explorer.qt_probe import QtProbe
 from vae_explorer.runs.folder import RunFolder
+from vae_explorer.runs.sweep_folder import SweepFolder, is_sweep
 
 
 def run(args: argparse.Namespace) -> int:
@@ -33,13 +34,13 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run_path(text: str) -> Path:
-    """Return the folder of a run that can be read; a lone word that is none was perhaps meant as a command."""
+    """Return the folder of a run or sweep that can be read; a lone word that is none was perhaps meant as a command."""
     path = Path(text).expanduser()
     if not path.exists() and path.name == text:
         from vae_explorer.cli import COMMANDS
 
         raise UsageError(f"{text!r} is neither a command nor the folder of a run." + nearest_hint(text, COMMANDS))
-    return RunFolder.open(path).path
+    return SweepFolder.open(path).path if is_sweep(path) else RunFolder.open(path).path
 
 
 def _dataset(name: str) -> str:

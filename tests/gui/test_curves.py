@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import msgspec
 import numpy as np
 import pytest
 from fakes import make_opened
 from PySide6.QtCore import QEvent, QPointF, Qt
-from PySide6.QtGui import QMouseEvent
+from PySide6.QtGui import QFontMetricsF, QMouseEvent
 from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QSlider, QToolButton
 
 from vae_explorer.engine import messages as m
 from vae_explorer.gui.panels.curves import CurvesPanel
 from vae_explorer.gui.theme import current_theme
-from vae_explorer.gui.widgets.curve_plot import place_text
+from vae_explorer.gui.widgets.curve_plot import CurvePlot, place_text
 from vae_explorer.gui.widgets.curve_store import CurveStore, robust_range, smooth
 from vae_explorer.gui.widgets.curve_text import duration_text, nats_text
+from vae_explorer.gui.widgets.plot_style import tick_font
 from vae_explorer.runs.records import LogRecord, MarkRecord, MetricRecord
 
 
@@ -336,7 +338,8 @@ def test_betas_warm_up_is_drawn_without_being_asked_for(panel, fake_controller, 
 def test_a_badge_says_what_the_loss_is(panel, fake_controller, open_fake_run, settings, badge):
     open_fake_run()
     opened = make_opened()
-    fake_controller.handle(replace(opened, config=opened.config.with_values({"data.binarize": "dynamic"} | settings)))
+    config = opened.config.with_values({"data.binarize": "dynamic"} | settings)
+    fake_controller.handle(replace(opened, run_path=opened.run_path.with_name("other"), config=config))
     label = panel.findChild(QLabel, "curves_badge")
     assert label.text() == badge
     assert label.isVisible() == bool(badge)
@@ -360,3 +363,23 @@ def test_bernoulli_on_grey_pixels_is_said_not_to_compare(panel, fake_controller,
     config = opened.config.with_values({"model.likelihood": "continuous_bernoulli"})
     fake_controller.handle(replace(opened, config=config))
     assert note.toolTip() == ""
+
+
+@pytest.mark.parametrize("x_axis", ["step", "epoch", "time"])
+@pytest.mark.parametrize("width", [110, 160, 240, 400])
+def test_numbers_of_the_places_keep_apart(qtbot, x_axis, width):
+    plot = CurvePlot("elbo")
+    qtbot.addWidget(plot)
+    plot.resize(width, 120)
+    plot.show()
+    axis, metrics = plot.place_axis, QFontMetricsF(tick_font())
+    axis.set_x_axis(x_axis)
+    size = axis.boundingRect().width()
+    for end in (30, 900, 11_499, 99_900, 1_200_000):
+        ((spacing, values), *_) = axis.tickValues(0.0, float(end), size)
+        texts = axis.tickStrings(values, 1.0, spacing)
+        assert len(texts) >= 1
+        assert len(set(texts)) == len(texts)
+        for (at, text), (next_at, next_text) in pairwise(zip(values, texts, strict=True)):
+            apart = (next_at - at) / end * size
+            assert apart > (metrics.horizontalAdvance(text) + metrics.horizontalAdvance(next_text)) / 2 + 3

@@ -43,9 +43,9 @@ from vae_explorer.gui.widgets.plot_style import tick_font
 from vae_explorer.gui.widgets.steady_range import steady_range
 from vae_explorer.runs.records import LogRecord
 
-REDRAW_MS = 80
-"""Records are gathered for so long, then one plot is drawn again, the next one as long after it: curves need no 30
-frames a second, and three plots at once would hold up a click by 20 ms."""
+REDRAW_MS = 170
+"""Records are gathered for so long, then one plot is drawn again, the next one as long after it: a curve of many points
+need not move more than twice a second, and three plots at once would hold up a click by 20 ms."""
 
 READING_KEYS = (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Home, Qt.Key.Key_End, Qt.Key.Key_Escape)
 
@@ -64,6 +64,8 @@ class CurvesPanel(QWidget):
         self._store = CurveStore()
         self._cursor: float | None = None
         self._is_following = True
+        self._comparison = ""
+        """What the numbers do not compare with; worked out from the data once."""
         self._redraw_timer = QTimer(self)
         self._redraw_timer.setSingleShot(True)
         self._redraw_timer.setInterval(REDRAW_MS)
@@ -170,7 +172,7 @@ class CurvesPanel(QWidget):
         if self._store.known != known:
             self._bar.set_known(self._store.known)
             self._show_columns()
-        self._show_note()
+        self._show_loss_note()
         self._stale += [term for term in self.terms if term not in self._stale]
         if self.isVisible() and not self._redraw_timer.isActive():
             self._redraw_timer.start()
@@ -239,7 +241,9 @@ class CurvesPanel(QWidget):
             self._draw_overlays()
         self._stale = [term for term in self._stale if term not in terms]
         self._show_ranges(terms)
-        self._set_cursor(self._cursor)
+        if not self._stale:
+            # Once all plots have come to the same record: their headings are of one step.
+            self._set_cursor(self._cursor)
 
     def _draw_overlays(self) -> None:
         plot, further = self._columns["elbo"].plot, self._bar.further
@@ -251,13 +255,17 @@ class CurvesPanel(QWidget):
 
     def _show_note(self) -> None:
         """Say what the loss is, where it is not minus the ELBO, and what the numbers do not compare with."""
+        opened = self._controller.opened
+        self._comparison = "" if opened is None else comparison_note(opened.config, self._controller.data)
+        self._show_loss_note()
+
+    def _show_loss_note(self) -> None:
         opened, newest = self._controller.opened, self._store.newest
         if opened is None:
             self._note.show_note(None)
             return
         live = opened.config.objective if newest is None else newest
-        note = loss_note(opened.config, beta=live.beta, free_bits=live.free_bits)
-        self._note.show_note(note, comparison_note(opened.config, self._controller.data))
+        self._note.show_note(loss_note(opened.config, beta=live.beta, free_bits=live.free_bits), self._comparison)
 
     def _empty_text(self) -> str:
         if not self._store.is_empty:

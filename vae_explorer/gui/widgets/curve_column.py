@@ -41,8 +41,9 @@ class CurveColumn(QWidget):
 
     def show_values(self, train: float | None, held_out: float | None) -> None:
         """Show the figures of both splits in the heading, None where there is none."""
-        self._train, self._held_out = train, held_out
-        self._show_heading()
+        if (train, held_out) != (self._train, self._held_out):
+            self._train, self._held_out = train, held_out
+            self._show_heading()
 
     def restyle(self) -> None:
         """Take the colours of the current theme."""

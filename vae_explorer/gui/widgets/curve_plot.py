@@ -8,18 +8,25 @@ from collections.abc import Sequence
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
-from PySide6.QtGui import QColor, QHelpEvent, QMouseEvent, QPainter, QPen, QResizeEvent
+from PySide6.QtGui import QColor, QFontMetricsF, QHelpEvent, QMouseEvent, QPainter, QPen
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QToolTip, QWidget
 
 from vae_explorer.gui.theme import current_theme
 from vae_explorer.gui.widgets.curve_store import Floats, Split, Term, XAxis
-from vae_explorer.gui.widgets.plot_style import apply_plot_theme, line_pen, prepare_plot, term_colour, translucent
+from vae_explorer.gui.widgets.plot_style import (
+    apply_plot_theme,
+    line_pen,
+    prepare_plot,
+    term_colour,
+    tick_font,
+    translucent,
+)
 
 TRAIN_PX, HELD_OUT_PX = 1.0, 2.0
 LEFT_AXIS_PX = 44
 """The same for all, so that plots side by side are equally wide and do not jump when numbers grow a digit."""
-NARROW_PX = 170
-"""Below this width (four plots and more) places have fewer ticks, whose numbers would run into each other."""
+APART_PX = 8
+"""Least distance between the numbers of two places."""
 NEAR_PX = 6
 """How near to a mark the pointer must be for its tooltip."""
 
@@ -42,13 +49,28 @@ class PlaceAxis(pg.AxisItem):
         return [place_text(value, self.x_axis, spacing=spacing) for value in values]
 
     def tickSpacing(self, minimum: float, maximum: float, size: float) -> list[tuple[float, float]]:
-        if self.x_axis == "time":
-            unit = next((s for s in (3600.0, 60.0) if maximum >= 2 * s), 1.0)
-            return [
-                (level * unit, offset) for level, offset in super().tickSpacing(minimum / unit, maximum / unit, size)
-            ]
-        levels: list[tuple[float, float]] = super().tickSpacing(minimum, maximum, size)
-        return [level for level in levels if level[0] >= 1] or [(1.0, 0.0)] if self.x_axis == "step" else levels
+        unit = self._unit(maximum)
+        levels: list[tuple[float, float]] = [
+            (level * unit, offset) for level, offset in super().tickSpacing(minimum / unit, maximum / unit, size)
+        ]
+        if self.x_axis == "step":
+            levels = [level for level in levels if level[0] >= 1] or [(1.0, 0.0)]
+        return [(self._roomy(levels[0][0] / unit, minimum / unit, maximum / unit, size) * unit, levels[0][1])]
+
+    def _unit(self, maximum: float) -> float:
+        return next((s for s in (3600.0, 60.0) if maximum >= 2 * s), 1.0) if self.x_axis == "time" else 1.0
+
+    def _roomy(self, spacing: float, minimum: float, maximum: float, size: float) -> float:
+        """Return the first of 1, 2, 5, 10, ... times a power of ten, from `spacing` on, whose numbers keep apart."""
+        metrics, unit, span = QFontMetricsF(tick_font()), self._unit(maximum), maximum - minimum
+        while 2 * spacing <= span:
+            last = math.floor(maximum / spacing) * spacing
+            texts = [place_text(at * unit, self.x_axis, spacing=spacing * unit) for at in (last, last - spacing)]
+            if spacing / span * size >= max(map(metrics.horizontalAdvance, texts)) + APART_PX:
+                break
+            mantissa = spacing / 10.0 ** math.floor(math.log10(1.001 * spacing))
+            spacing *= 2.5 if 1.9 < mantissa < 2.1 else 2.0
+        return spacing
 
 
 def place_text(value: float, x_axis: XAxis, *, spacing: float = 1.0) -> str:
@@ -122,12 +144,17 @@ class CurvePlot(pg.PlotWidget):
         self._mark_texts: list[str] = []
         self.setMinimumSize(96, 64)
         self.viewport().setMouseTracking(True)
+        # Its ground covers what is behind it: else window, dock and panel were painted with each new point.
+        self.viewport().setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         item = self.getPlotItem()
         prepare_plot(item)
         # Without these, 20,000 antialiased points take 40 ms a curve; on the curves themselves addItem() undoes them.
         item.setDownsampling(auto=True, mode="mean")
         item.setClipToView(True)
         item.getAxis("left").setWidth(LEFT_AXIS_PX)
+        for side in ("left", "bottom"):
+            # Finer ticks have no numbers in so small a plot, and take as long as the others.
+            item.getAxis(side).setStyle(maxTickLevel=0)
         self._raw, self._train, self._held_out = (self._add_curve(item, name) for name in ("raw", "train", "held_out"))
         self._overlays: dict[tuple[Term, Split], pg.PlotDataItem] = {}
         self._marks = MarkLines()
@@ -226,12 +253,6 @@ class CurvePlot(pg.PlotWidget):
         self.moved_by_hand.emit()
 
     # ---- Qt -------------------------------------------------------------------------------------------------------
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        # Called while the widget is being made, too.
-        if hasattr(self, "place_axis"):
-            self.place_axis.setTickDensity(0.6 if self.width() < NARROW_PX else 1.0)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         super().mouseMoveEvent(event)

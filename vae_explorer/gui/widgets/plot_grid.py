@@ -24,6 +24,8 @@ class PlotGrid(pg.GraphicsObject):
         super().__init__()
         self._plot = plot
         self._box = plot.getViewBox()
+        self._known: dict[str, tuple[tuple[float, ...], list[float]]] = {}
+        """By side, what the ticks were worked out from, and the ticks: that takes longer than all the lines."""
         self.setZValue(-100)
         self._box.addItem(self, ignoreBounds=True)
         self._box.sigRangeChanged.connect(self._on_range_changed)
@@ -36,8 +38,11 @@ class PlotGrid(pg.GraphicsObject):
         axis = self._plot.getAxis(side)
         low, high = self._box.viewRange()[0 if side == "bottom" else 1]
         size = self._box.width() if side == "bottom" else self._box.height()
-        levels = axis.tickValues(low, high, size) if size > 1 else []
-        return [float(value) for _, values in levels[:1] for value in values]
+        place = (low, high, size)
+        if side not in self._known or self._known[side][0] != place:
+            levels = axis.tickValues(low, high, size) if size > 1 else []
+            self._known[side] = (place, [float(value) for _, values in levels[:1] for value in values])
+        return self._known[side][1]
 
     # ---- Qt -------------------------------------------------------------------------------------------------------
 

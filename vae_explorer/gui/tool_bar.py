@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 
 from PySide6.QtCore import QEvent, QSize, Qt, Slot
-from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolBar, QToolButton, QWidget
 
 from vae_explorer.config import field_spec
@@ -100,7 +100,7 @@ class RunToolBar(QToolBar):
         return field
 
     def _add_figure(self, name: str, text: str, help_: str) -> Figure:
-        figure = Figure(text)
+        figure = Figure(text, widest=888.88 if name in ("kl", "gap") else -8888.88)
         figure.setObjectName(f"figure_{name}")
         figure.setToolTip(help_)
         self.addWidget(figure)
@@ -132,8 +132,11 @@ class RunToolBar(QToolBar):
         self._show_what_is_possible()
 
     def _show_state(self, status: RunStatus) -> None:
-        text = html.escape(state_text(status))
-        self._state.setToolTip(text)
+        metrics = self._state.fontMetrics()
+        room = self._state.width() - (metrics.horizontalAdvance("◉ ") if status.elsewhere is not None else 0)
+        texts = state_texts(status)
+        text = html.escape(next((text for text in texts if metrics.horizontalAdvance(text) <= room), texts[-1]))
+        self._state.setToolTip(html.escape(texts[0]))
         if status.elsewhere is not None:
             # No style sheet: a widget that has one no longer follows the application's size of text.
             text = f'<span style="color: {current_theme().accent}">◉</span> {text}'
@@ -200,6 +203,14 @@ class RunToolBar(QToolBar):
         painter.fillRect(0, self.height() - 1, self.width(), 1, QColor(theme.line))
         painter.end()
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Say as much of the state as there is room for."""
+        super().resizeEvent(event)
+        layout = self.layout()
+        if layout is not None and self._controller.status is not None:
+            layout.activate()
+            self._show_state(self._controller.status)
+
     def changeEvent(self, event: QEvent) -> None:
         """Take the colours of another theme."""
         super().changeEvent(event)
@@ -207,15 +218,17 @@ class RunToolBar(QToolBar):
             self._restyle()
 
 
-def state_text(status: RunStatus) -> str:
-    """Return 'running · cpu · 350 steps/s · 12 s left', or as much of it as is known."""
+def state_texts(status: RunStatus) -> list[str]:
+    """Return 'running · cpu · 350 steps/s · 12 s left', or as much of it as is known, then the same with less and less.
+
+    What goes first is what is seen elsewhere or asked least: the device, then the time left, then the speed.
+    """
     if status.elsewhere is not None:
-        return f"{status.state.value} · {following_text(status.elsewhere)}"
-    parts = [status.state.value]
-    if status.device:
-        parts.append(status.device)
-    if status.state is EngineState.RUNNING and status.steps_per_s > 0:
-        parts.append(f"{status.steps_per_s:,.0f} steps/s")
-        if status.seconds_left is not None:
-            parts.append(f"{duration_text(status.seconds_left)} left")
-    return " · ".join(parts)
+        return [f"{status.state.value} · {following_text(status.elsewhere)}", status.state.value]
+    is_moving = status.state is EngineState.RUNNING and status.steps_per_s > 0
+    speed = f"{status.steps_per_s:,.0f} steps/s" if is_moving else ""
+    seconds = status.seconds_left
+    left = f"{duration_text(seconds)} left" if is_moving and seconds is not None else ""
+    state = status.state.value
+    wordings = ((state, status.device, speed, left), (state, speed, left), (state, speed), (state,))
+    return list(dict.fromkeys(" · ".join(part for part in parts if part) for parts in wordings))

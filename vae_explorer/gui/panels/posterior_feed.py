@@ -9,7 +9,7 @@ from vae_explorer.engine.messages import Inspected
 from vae_explorer.gui.controller import ModelController
 from vae_explorer.gui.panels.paced_question import PacedQuestion, is_training, step_of
 
-COARSE_MS = 300
+COARSE_MS = 200
 """Shortest time between two coarse looks while it trains."""
 
 

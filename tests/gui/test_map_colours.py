@@ -160,6 +160,22 @@ def test_the_point_under_the_pointer_is_marked_and_named(qtbot: QtBot, open_fake
     assert panel.map.marks.selected is None
 
 
+def test_what_moves_under_a_pointer_that_stands_still_is_marked_anew(qtbot: QtBot, open_fake_run: Open) -> None:
+    controller = open_fake_run()
+    panel = open_panel(qtbot, controller)
+    controller.handle(at_corners())
+    hover(panel, panel.latent.points[2])
+    assert panel.map.marks.hovered == 2
+    panel.map.pan(-100.0, 0.0)
+    qtbot.waitUntil(lambda: panel.map.marks.hovered is None)
+    assert panel.map.viewport().cursor().shape() == Qt.CursorShape.CrossCursor
+    assert "step 101" in panel._state.text()
+    hover(panel, panel.latent.points[2])
+    assert panel.map.marks.hovered == 2
+    panel.map.set_hidden(frozenset([2]))
+    assert panel.map.marks.hovered is None
+
+
 def test_gaps_are_asked_for_in_parts_while_training_rests(qtbot: QtBot, open_fake_run: Open) -> None:
     controller = open_fake_run(n=2500)
     panel = open_panel(qtbot, controller)

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QPointF, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QPointF, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QFocusEvent, QImage, QKeyEvent, QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QWidget
 
@@ -95,10 +95,12 @@ class MapView(pg.PlotWidget):
             self._box.addItem(layer, ignoreBounds=True)
         self._settling = QTimer(self, singleShot=True, interval=SETTLE_MS)
         self._settling.timeout.connect(self.view_settled)
+        self._settling.timeout.connect(self._hover_again)
         self._resting = QTimer(self, singleShot=True, interval=SETTLE_MS)
         self._resting.timeout.connect(self.cloud.raster.prepare)
         self._overlay_due = QTimer(self, singleShot=True, interval=OVERLAY_MS, timerType=Qt.TimerType.PreciseTimer)
         self._overlay_due.timeout.connect(self.over.update)
+        self._pointer: QPointF | None = None
         self._pressed_at: QPointF | None = None
         self._grabbed: End | None = None
         self._panned_from: QPointF | None = None
@@ -138,11 +140,13 @@ class MapView(pg.PlotWidget):
         self.cloud.raster.set_style(style)
         self.cloud.raster.set_size_step(size_step)
         self._on_cloud_changed()
+        self._hover_again()
 
     def set_hidden(self, labels: frozenset[int]) -> None:
         """Leave out the points of some labels."""
         self.cloud.raster.set_hidden(labels)
         self._on_cloud_changed()
+        self._hover_again()
 
     def set_selected(self, place: int | None) -> None:
         """Mark the point of the selected image (its place in the points)."""
@@ -243,12 +247,20 @@ class MapView(pg.PlotWidget):
 
     def _hover(self, at: QPointF | None) -> None:
         """Mark the point that a click here would pick."""
+        self._pointer = at
         place: int | None = None
         if at is not None and self.cloud.isVisible() and self.frame().contains(at.x(), at.y()):
             place = self.cloud.raster.pick(self.frame(), (at.x(), at.y()), PICK_RADIUS_PX)
         if place != self.marks.hovered:
             self.marks.mark(selected=self.marks.selected, hovered=place)
             self.hovered.emit(-1 if place is None else place)
+
+    @Slot()
+    def _hover_again(self) -> None:
+        """Mark what now lies under the pointer, which stood still while the points moved below it."""
+        if self._pointer is not None:
+            self._hover(self._pointer)
+            self._update_cursor(self._pointer)
 
     def _update_cursor(self, at: QPointF | None = None) -> None:
         if self._panned_from is not None:

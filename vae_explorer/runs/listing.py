@@ -16,6 +16,7 @@ from vae_explorer.data.image_data import ImageData
 from vae_explorer.errors import RunError
 from vae_explorer.runs.checkpoints import CheckpointStore
 from vae_explorer.runs.manifest import MANIFEST_NAME, read_manifest
+from vae_explorer.runs.sweep_folder import is_sweep, sweep_run_paths
 
 RUNS_DIR_VARIABLE = "VAE_EXPLORER_RUNS"
 MAX_SLUG = 40
@@ -23,8 +24,8 @@ MAX_SLUG = 40
 
 @dataclass(frozen=True)
 class RunSummary:
-    """One run as a menu shows it. modified: when its log, checkpoints or description last changed (local time);
-    step: of its last checkpoint, None where it has none."""
+    """One run as a menu shows it, or a sweep, of which its first run tells. modified: when its log, checkpoints or
+    description last changed (local time); step: of its last checkpoint, None where it has none."""
 
     path: Path
     name: str
@@ -60,24 +61,34 @@ def slug(title: str) -> str:
 
 
 def recent_runs(limit: int = 10, *, folder: Path | None = None) -> list[RunSummary]:
-    """Return the runs that changed last, newest first; folders that are no readable run are left out."""
+    """Return the runs and sweeps that changed last, newest first; folders that are no readable ones are left out."""
     parent = folder or default_runs_dir()
-    found = sorted(((modified_s(path), path) for path in _run_folders(parent)), reverse=True)
+    found = sorted(((modified_s(run), path, run) for path, run in _run_folders(parent)), reverse=True)
     summaries: list[RunSummary] = []
-    for modified, path in found:
+    for modified, path, run in found:
         if len(summaries) == limit:
             break
-        summary = _summary(path, modified)
+        summary = _summary(path, run, modified)
         if summary is not None:
             summaries.append(summary)
     return summaries
 
 
-def _run_folders(parent: Path) -> list[Path]:
+def _run_folders(parent: Path) -> list[tuple[Path, Path]]:
+    """Return each folder to open, with the run that tells of it: itself, or the first of a sweep."""
     try:
-        return [path for path in parent.iterdir() if (path / MANIFEST_NAME).is_file()]
+        folders = list(parent.iterdir())
     except OSError:
         return []
+    runs = [(folder, folder) for folder in folders if (folder / MANIFEST_NAME).is_file()]
+    return runs + [(folder, run) for folder in folders if (run := _first_of_sweep(folder)) is not None]
+
+
+def _first_of_sweep(folder: Path) -> Path | None:
+    try:
+        return sweep_run_paths(folder)[0] if is_sweep(folder) else None
+    except RunError:
+        return None
 
 
 def modified_s(path: Path) -> float:
@@ -91,12 +102,12 @@ def modified_s(path: Path) -> float:
     return max(times, default=0.0)
 
 
-def _summary(path: Path, modified: float) -> RunSummary | None:
+def _summary(path: Path, run: Path, modified: float) -> RunSummary | None:
     try:
-        manifest, config = read_manifest(path)
+        manifest, config = read_manifest(run)
     except RunError:
         return None
-    steps = CheckpointStore(path / "checkpoints").steps()
+    steps = CheckpointStore(run / "checkpoints").steps()
     return RunSummary(
         path=path,
         name=path.name,

@@ -101,6 +101,11 @@ def is_sweep(path: Path | str) -> bool:
     return (Path(path).expanduser() / SWEEP_NAME).is_file()
 
 
+def sweep_run_paths(path: Path) -> list[Path]:
+    """Return the folders that sweep.toml names; RunError when there is none, or no sound one."""
+    return [path / name for name in _read(path).runs]
+
+
 def check_new(path: Path) -> None:
     """UsageError when a new sweep cannot have this folder since it holds something."""
     if path.exists() and not (path.is_dir() and not any(path.iterdir())):

@@ -9,6 +9,7 @@ from run_makers import make_data, metrics
 from vae_explorer.config import RunConfig
 from vae_explorer.runs.folder import RunFolder
 from vae_explorer.runs.listing import default_runs_dir, new_run_path, recent_runs, slug
+from vae_explorer.runs.sweep_folder import write_sweep
 
 
 @pytest.fixture(autouse=True)
@@ -93,3 +94,14 @@ def test_what_is_no_readable_run_is_left_out(runs_dir):
     (runs_dir / "bad").mkdir()
     (runs_dir / "bad" / "run.toml").write_text("format = 99")
     assert [summary.name for summary in recent_runs()] == ["good"]
+
+
+def test_a_sweep_is_listed_as_one_that_changed_with_its_first_run(runs_dir):
+    make_run(runs_dir / "alone", modified=200)
+    for name, modified in (("beta-1", 300), ("beta-2", 100)):
+        make_run(runs_dir / "swept" / name, modified=modified)
+    write_sweep(runs_dir / "swept", ["beta-1", "beta-2"])
+    (runs_dir / "damaged").mkdir()
+    (runs_dir / "damaged" / "sweep.toml").write_text("format = 99")
+    assert [summary.name for summary in recent_runs()] == ["swept", "alone"]
+    assert recent_runs()[0].path == runs_dir / "swept"

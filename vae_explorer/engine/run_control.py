@@ -139,16 +139,15 @@ class RunControl:
 
     def start(self, until_step: int | None) -> None:
         """Train until a step; None: the configuration's length, and that much again once it is reached."""
-        self._begin()
         length = self.session.target_step
-        self.until_step = until_step if until_step is not None else length * (self.session.step // length + 1)
+        self._begin(until_step if until_step is not None else length * (self.session.step // length + 1))
         self._rest_at_end()
 
     def step_once(self) -> None:
         """Do one update within the next turns, then be paused; asked again before it is done, do one more."""
         first = self.until_step if self.is_running and self._is_single_step else self.session.step
-        self._begin()
-        self.until_step, self._is_single_step = first + 1, True
+        self._begin(first + 1)
+        self._is_single_step = True
 
     def step_part(self, part: Part, steps: int) -> None:
         """Do `steps` updates of one part's weights alone, then be paused; asked again before that, so many more.
@@ -160,8 +159,8 @@ class RunControl:
             raise UsageError(f"{steps} updates of the {part} cannot be done; expected at least 1.")
         is_under_way = self.is_running and self._is_single_step and self.session.part == part
         first = self.until_step if is_under_way else self.session.step
-        self._begin(part)
-        self.until_step, self._is_single_step = first + steps, True
+        self._begin(first + steps, part)
+        self._is_single_step = True
 
     def pause(self) -> None:
         """Stand still and save."""
@@ -287,15 +286,16 @@ class RunControl:
 
     # ---- inside ---------------------------------------------------------------------------------------------------
 
-    def _begin(self, part: Part | None = None) -> None:
-        """Be running; the folder is made, forked or locked first. RunError, UsageError, DataError (the images' file was
-        cut): then nothing has changed."""
+    def _begin(self, until_step: int, part: Part | None = None) -> None:
+        """Be running, until a step; the folder is made, forked or locked first. RunError, UsageError, DataError (the
+        images' file was cut): then nothing has changed."""
         self.data.check_whole()
         made_new = self.keeper.prepare()
         if made_new and self._source is not None:
             self._outbox.put(Notice(f"{self._source.name} is read-only; training goes on in {self.keeper.path}."))
         self._is_single_step = self._is_stopping = False
         self.session.set_part(part)
+        self.until_step = until_step
         if not self.is_running:
             self.state = EngineState.RUNNING
             self._speed.restart()

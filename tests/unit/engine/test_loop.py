@@ -46,6 +46,17 @@ def test_training_ends_at_its_step_and_goes_on_as_long_again(engine: Engine, new
     engine.wait_for_state(State.FINISHED, step=130)
 
 
+def test_every_status_of_a_training_tells_the_step_that_it_goes_on_to(engine: Engine, new_run: m.NewRun) -> None:
+    config = new_run.config.with_values({"train.steps": 60})
+    engine.put(m.NewRun(config, new_run.data, new_run.run_path), m.Start())
+    engine.wait_for_state(State.FINISHED, step=60)
+    engine.forget()
+    engine.put(m.Start(until_step=90))
+    engine.wait_for_state(State.FINISHED, step=90)
+    running = [status for status in engine.of_kind(m.RunStatus) if status.state is State.RUNNING]
+    assert {status.target_step for status in running} == {90}
+
+
 def test_one_step_is_exactly_one(engine: Engine, new_run: m.NewRun) -> None:
     engine.put(new_run)
     for step in (1, 2, 3):

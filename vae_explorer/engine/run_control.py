@@ -325,10 +325,20 @@ class RunControl:
     def _rest_at_end(self) -> None:
         """Stand still once the last update is done; an evaluation that is due then is done before, unless stepping."""
         is_at_end = self.is_running and (self._is_stopping or self.session.step >= self.until_step)
-        if is_at_end and self._is_single_step:
+        if not is_at_end or (self.session.is_evaluating and not self._is_single_step):
+            return
+        if self._has_refused():
+            return  # the next unit of work says so
+        if self._is_single_step:
             self._come_to_rest(EngineState.PAUSED, saves=False)
-        elif is_at_end and not self.session.is_evaluating:
+        else:
             self._come_to_rest(EngineState.FINISHED)
+
+    def _has_refused(self) -> bool:
+        """Whether an update was refused and nobody knew: nothing need have been due since; waits for the device."""
+        was_diverged = self.session.is_diverged
+        self.session.settle()
+        return self.session.is_diverged and not was_diverged
 
     def _come_to_rest(self, state: EngineState, *, saves: bool = True) -> None:
         self.state = state

@@ -52,7 +52,7 @@ class FakeSession(FakeModel):
         self.learning_rate, self.beta, self.time_s, self.epoch = 1e-3, 1.0, 0.0, 0.0
         self.scale, self.is_scale_at_floor, self.notes, self.run_name = None, False, (), None
         self.free_bits, self.labelled, self.part = 0.0, None, None
-        self.is_evaluating = self.has_better = False
+        self.is_evaluating = self.has_better = self.is_diverged = False
         self.hold_at: int | None = None
         self.is_held, self.go_on = threading.Event(), threading.Event()
         self.on_step: Callable[[], None] = lambda: None
@@ -97,6 +97,9 @@ class FakeSession(FakeModel):
 
     def state(self) -> Any:
         return {"weights": np.array([self.first, self.second])}, {"step": self.step}
+
+    def settle(self) -> None:
+        return None
 
     def raise_if_diverged(self) -> None:
         return None

@@ -14,6 +14,7 @@ from engine_fakes import FakeSession, FakeSessions
 from vae_explorer.engine import messages as m
 from vae_explorer.errors import RunError
 from vae_explorer.export.recipe import Recipe
+from vae_explorer.model.pixels import Pixels
 from vae_explorer.runs.folder import RunFolder
 
 ORIGIN = np.zeros((1, 2), dtype=np.float32)
@@ -121,6 +122,26 @@ def test_divergence_pauses_keeps_finite_weights_and_says_what_to_try(engine: Eng
     engine.forget()
     engine.put(m.SetLive("learning_rate", 1e-8), m.StepOnce())
     engine.wait_until(lambda events: [e for e in events if isinstance(e, m.RunStatus) and e.learning_rate == 1e-8])
+
+
+@pytest.mark.parametrize("command", [m.Start(until_step=213), m.StepOnce()])
+def test_an_update_that_is_refused_at_the_very_end_is_told(
+    engine: Engine, new_run: m.NewRun, monkeypatch: pytest.MonkeyPatch, command: m.Start | m.StepOnce
+) -> None:
+    config = new_run.config.with_values({"train.log_every": 1000, "train.evaluate_every": 1000})
+    engine.put(m.NewRun(config, new_run.data, new_run.run_path), m.Start(until_step=211))
+    engine.wait_for_state(State.FINISHED, step=211)
+    engine.forget()
+    with monkeypatch.context() as patch:
+        grey = Pixels.grey
+        patch.setattr(Pixels, "grey", lambda pixels, rows: grey(pixels, rows) * float("nan"))
+        engine.put(command)
+        engine.wait_for_state(State.DIVERGED, step=211, is_saved=True)
+    (failure,) = engine.of_kind(m.EngineFailed)
+    assert "diverged at step 212" in failure.message
+    engine.put(m.Start(until_step=215))
+    engine.wait_for_state(State.FINISHED, step=215)
+    assert len(engine.of_kind(m.EngineFailed)) == 1
 
 
 def test_shutting_down_after_a_failure_ends_cleanly(

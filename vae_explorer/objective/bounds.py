@@ -125,7 +125,8 @@ def iwae_signal(log_weight: Tensor) -> Tensor:
     others = (log_weight.sum(0) - log_weight) / (n - 1)  # (K, B)
     # replaced[k] is the bound with weight k replaced; (K, K, B), so that nothing large is subtracted from large.
     replaced = log_weight.unsqueeze(0).repeat(n, 1, 1)
-    replaced[torch.arange(n), torch.arange(n)] = others
+    each = torch.arange(n, device=log_weight.device)
+    replaced[each, each] = others
     return iwae_bound(log_weight) - (torch.logsumexp(replaced, dim=1) - math.log(n))
 
 

@@ -148,8 +148,10 @@ class Updates:
     @property
     def _peers(self) -> World | None:
         """Who must be asked in an update, where the loss has a quantity that is no mean of images."""
-        is_asked = self._compares_images or self.live.free_bits > 0
-        return self._world if is_asked and self._world.size > 1 else None
+        # Alone, nothing that is steered is read here: what is compiled would be compiled anew when it changes.
+        if self._world.size == 1:
+            return None
+        return self._world if self._compares_images or self.live.free_bits > 0 else None
 
     @contextmanager
     def _rehearsing(self) -> Iterator[None]:

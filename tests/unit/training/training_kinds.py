@@ -6,6 +6,9 @@ KINDS = {
     "monte carlo": {"objective.kl": "monte_carlo", "objective.free_bits": 0.2, "objective.samples": 2},
     "importance weighted": {"objective.bound": "iwae", "objective.samples": 3},
     "doubly reparameterised": {"objective.bound": "iwae", "objective.samples": 3, "objective.gradient": "dreg"},
+    "score function of a bound": {
+        "objective.bound": "iwae", "objective.samples": 3, "objective.gradient": "score_function",
+    },
     "mmd and total correlation": {
         "objective.mmd_weight": 5.0, "objective.tc_weight": 2.0, "objective.weight_prior": 1.0,
     },

@@ -191,3 +191,19 @@ def test_every_control_says_what_it_is(qtbot) -> None:
         control = form.control(key)
         assert control.accessibleName()
         assert control.toolTip()
+
+
+def test_why_an_entered_value_was_not_taken_is_said_below_until_it_is_mended(qtbot) -> None:
+    form = ConfigForm(["objective.beta", "objective.free_bits"])
+    qtbot.addWidget(form)
+    line, field = form.findChild(QLabel, "config_conflict"), form.control("objective.beta")
+    field.selectAll()
+    qtbot.keyClicks(field, "1, 2, 1")
+    assert line.text() == ""  # not while it is typed
+    qtbot.keyClick(field, Qt.Key.Key_Return)
+    assert line.text() == field.toolTip() != field.spec.help
+    form.set_config(RunConfig())
+    assert form.findChild(QLabel, "config_conflict").text() == field.refusal
+    field.selectAll()
+    qtbot.keyClicks(field, "1, 2")
+    assert line.text() == ""

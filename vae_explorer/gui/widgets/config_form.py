@@ -81,14 +81,17 @@ def value_text(value: Any) -> str:
 class SettingField(QLineEdit):
     """A line for a number, a list or a text; a value that does not fit is marked and not taken.
 
-    value_edited(object): a new valid value was entered (Return, Tab or an arrow key).
+    value_edited(object): a new valid value was entered (Return, Tab or an arrow key). refusal_changed(): `refusal` is
+    another; it says why what was entered is not taken, '' where it is.
     """
 
     value_edited = Signal(object)
+    refusal_changed = Signal()
 
     def __init__(self, spec: FieldSpec, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.spec = spec
+        self.refusal = ""
         self._value: Any = spec.default
         self.setText(value_text(spec.default))
         self.setPlaceholderText(self.tr("automatic") if spec.is_optional else "")
@@ -118,6 +121,7 @@ class SettingField(QLineEdit):
             self._enter(self._parse(self.text()))
         except ConfigError as error:
             self._mark(str(error))
+            self._refuse(str(error))
 
     def _enter(self, value: Any) -> None:
         has_changed = value != self._value
@@ -130,7 +134,14 @@ class SettingField(QLineEdit):
         self.setText(value_text(self._value))  # also what was understood of '2,500' or '400 200'
         self._mark("")
 
+    def _refuse(self, error: str) -> None:
+        if error != self.refusal:
+            self.refusal = error
+            self.refusal_changed.emit()
+
     def _mark(self, error: str) -> None:
+        if not error:
+            self._refuse("")
         self.setToolTip(error or self.spec.help)
         self.setAccessibleDescription(error or self.spec.help)
         self.setStyleSheet(f"QLineEdit {{ border: 1px solid {current_theme().error}; }}" if error else "")
@@ -187,7 +198,8 @@ class ConfigForm(QWidget):
     """Rows for some settings of one configuration; those without an effect under the others are not shown.
 
     config_edited(RunConfig): a person changed a setting and the whole is valid. Where two settings do not go together,
-    both have their rows and one line below says so, in the form of the setting that the sentence names first.
+    both have their rows and one line below says so, in the form of the setting that the sentence names first. That line
+    says too why a value that was entered is not taken.
     betas_edited(tuple | None): a person made the one beta a list, for a sweep, or the list one beta again.
     """
 
@@ -283,6 +295,7 @@ class ConfigForm(QWidget):
             return check
         field = BetaField(spec) if spec.key == SWEPT else SettingField(spec)
         field.value_edited.connect(lambda value, key=spec.key: self._change(key, value))
+        field.refusal_changed.connect(self._show_rows)
         return field
 
     def _change(self, key: str, value: Any) -> None:
@@ -313,8 +326,10 @@ class ConfigForm(QWidget):
         self._more.setText(self.tr("Fewer") if self._more.isChecked() else self.tr("{n} more").format(n=n_more))
         self._rows.setRowVisible(self._more, n_more > 0)
         is_here = bool(named) and named[0] in self._controls
-        self._conflict.setText(sentence if is_here else "")
-        self._rows.setRowVisible(self._conflict, is_here)
+        refusals = [field.refusal for field in self._controls.values() if isinstance(field, SettingField)]
+        said = " ".join(filter(None, [*refusals, sentence if is_here else ""]))
+        self._conflict.setText(said)
+        self._rows.setRowVisible(self._conflict, bool(said))
 
     def _restyle(self) -> None:
         theme = current_theme()

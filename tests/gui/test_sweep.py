@@ -237,11 +237,11 @@ def test_a_sweep_in_the_real_window(qtbot: QtBot, engine_window: Explorer, tmp_p
     controller.new_run(config, open_data(config.data))
     qtbot.waitUntil(lambda: controller.opened is not None, timeout=60_000)
     controller.sweeps.set_betas((0.5, 1.0, 4.0))
-    window.docks.by_name["sweep"].raise_()
     controller.press_train()
     finished = lambda: controller.status.state is m.EngineState.FINISHED and controller.status.is_saved  # noqa: E731
     qtbot.waitUntil(lambda: controller.sweeps.opened is not None and finished(), timeout=60_000)
     opened = controller.sweeps.opened
+    assert window.docks.panels.sweep.isVisible(), "a sweep is seen in this panel alone"
     assert controller.opened.run_path.name == "beta-1"
     qtbot.waitUntil(lambda: controller.sweeps.codes is not None and controller.sweeps.codes.step == 60, timeout=60_000)
     qtbot.waitUntil(lambda: controller.codes is not None and controller.codes.is_complete, timeout=60_000)

@@ -8,7 +8,7 @@ from PySide6.QtCore import QSettings, Qt, Signal, Slot
 from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent, QPaintEvent
 from PySide6.QtWidgets import QAbstractButton, QLabel, QLineEdit, QMainWindow, QVBoxLayout, QWidget
 
-from vae_explorer.engine.messages import EngineFailed, Notice, RunOpened, RunStatus
+from vae_explorer.engine.messages import EngineFailed, Notice, RunOpened, RunStatus, SweepOpened
 from vae_explorer.gui.actions import WindowActions
 from vae_explorer.gui.controller import ModelController
 from vae_explorer.gui.data_loader import DataLoader
@@ -58,6 +58,8 @@ class MainWindow(QMainWindow):
         self._connect_panels()
         controller.status_changed.connect(self._on_status)
         controller.run_opened.connect(self._on_run_opened)
+        self._sweep: SweepOpened | None = None
+        controller.sweeps.opened_changed.connect(self._on_sweep_opened)
         controller.selection_changed.connect(self._show_history)
         controller.noticed.connect(self.notices.notify)
         controller.engine_reported.connect(self._on_report)
@@ -169,6 +171,13 @@ class MainWindow(QMainWindow):
     @Slot(object)
     def _on_run_opened(self, event: RunOpened) -> None:
         self._show_title(event.step)
+
+    @Slot(object)
+    def _on_sweep_opened(self, event: SweepOpened | None) -> None:
+        # Told again to panels that are built late, when another tab may have been chosen.
+        if event is not None and event is not self._sweep:
+            self.docks.by_name["sweep"].raise_()
+        self._sweep = event
 
     @Slot(object)
     def _on_status(self, status: RunStatus) -> None:

@@ -76,6 +76,8 @@ class MapView(pg.PlotWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent, enableMenu=False)
         self._box = self.getPlotItem().getViewBox()
+        # Its ground covers what is behind it: else window and dock were painted with each snapshot.
+        self.viewport().setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         prepare_plot(self.getPlotItem())
         for axis in ("bottom", "left"):
             # Finer ticks take a quarter of the time of a frame while the view moves.

@@ -84,10 +84,16 @@ def _read_table(folder: Path, path: Path) -> dict[str, Any]:
             raise RunError(f"{path} has {size:,} bytes, expected at most {MAX_MANIFEST_BYTES:,}; this is no run.")
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise RunError(
-            f"{folder} is no run: it has no {MANIFEST_NAME}; give the folder that a training wrote."
-        ) from None
+        raise RunError(f"{folder} is no run: it has no {MANIFEST_NAME}; {_what_to_give(folder)}.") from None
     except OSError as error:
         raise RunError(f"{path} cannot be read ({error.strerror}).") from None
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise RunError(f"{path} is damaged: it is not valid TOML ({error}).") from None
+
+
+def _what_to_give(folder: Path) -> str:
+    """Say what to name instead of a folder that is no run: a run in it, where it is a sweep or holds several runs."""
+    inside = min((path.parent for path in folder.glob(f"*/{MANIFEST_NAME}")), default=None)
+    return (
+        "give the folder that a training wrote" if inside is None else f"give one of the runs in it, such as {inside}"
+    )

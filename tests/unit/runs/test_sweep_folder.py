@@ -1,5 +1,6 @@
 """The folder of a sweep: what it says is checked, and which step all of its runs have is found."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -88,3 +89,9 @@ def test_a_new_sweep_needs_a_folder_of_its_own(sweep, tmp_path):
     check_new(tmp_path / "new")
     with pytest.raises(UsageError, match="not empty"):
         check_new(sweep)
+
+
+def test_a_sweep_given_as_a_run_is_refused_with_one_of_its_runs_named(sweep):
+    first = min(run.path for run in SweepFolder.open(sweep).runs)
+    with pytest.raises(RunError, match=f"no run.toml; give one of the runs in it, such as {re.escape(str(first))}"):
+        RunFolder.open(sweep)

@@ -25,12 +25,17 @@ MAP_KEYS = (
     ("0", "show everything"),
 )
 """What the latent map does with keys and mouse."""
+SWEEP_KEYS = (
+    ("Arrow keys", "choose a model"),
+    ("Enter, double click", "show it in all panels"),
+)
+"""What the small maps of a sweep do with keys and mouse."""
 
 
 def shortcuts_html(described: Iterable[tuple[str, str, str]]) -> str:
     """Return the table of keys. described: (text, keys, help) of the window's actions."""
     actions = _table((keys, f"{text}: {help_}") for text, keys, help_ in described)
-    return f"<h3>Latent map</h3>{_table(MAP_KEYS)}<h3>Window</h3>{actions}"
+    return f"<h3>Latent map</h3>{_table(MAP_KEYS)}<h3>Sweep</h3>{_table(SWEEP_KEYS)}<h3>Window</h3>{actions}"
 
 
 def about_html() -> str:

@@ -70,11 +70,13 @@ class SweepFolder:
     def entries_to_resume(self) -> list[CheckpointEntry]:
         """Return one checkpoint of each run: the newest step that all have, and of those that were left their last.
 
-        RunError where there is no such step, since one of them was trained on by itself.
+        RunError where there is no such step, since one of them was trained on by itself, or where all were left.
         """
         steps_of = [{entry.step for entry in run.checkpoints()} for run in self.runs]
         going = [steps for run, steps in zip(self.runs, steps_of, strict=True) if run.name not in self.left]
-        common = set.intersection(*going) if going else set()
+        if not going:
+            raise RunError(f"All models of {self.path} diverged; begin a new sweep with a lower learning rate.")
+        common = set.intersection(*going)
         for step in sorted(common, reverse=True):
             found = [self._entry(run, step) for run in self.runs]
             if all(entry is not None for entry in found):

@@ -95,3 +95,10 @@ def test_a_sweep_given_as_a_run_is_refused_with_one_of_its_runs_named(sweep):
     first = min(run.path for run in SweepFolder.open(sweep).runs)
     with pytest.raises(RunError, match=f"no run.toml; give one of the runs in it, such as {re.escape(str(first))}"):
         RunFolder.open(sweep)
+
+
+def test_a_sweep_whose_models_all_diverged_is_not_gone_on_with(sweep):
+    names = [run.name for run in SweepFolder.open(sweep).runs]
+    write_sweep(sweep, names, left=names)
+    with pytest.raises(RunError, match="diverged; begin a new sweep with a lower learning rate"):
+        SweepFolder.open(sweep).entries_to_resume()

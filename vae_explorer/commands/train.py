@@ -88,7 +88,9 @@ class _Place:
 
         among: dict[str, Any] = {} if self.world is None else {"world": self.world}
         with TrainTalk(first_step=first_step) as talk:
-            return train_headless(on_progress=talk.on_progress, is_interrupted=self.interrupts, **of_run, **among)
+            return train_headless(
+                on_progress=talk.on_progress, on_notice=say, is_interrupted=self.interrupts, **of_run, **among
+            )
 
 
 def _train_new(args: argparse.Namespace, place: _Place) -> TrainResult:

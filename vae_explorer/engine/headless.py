@@ -20,6 +20,7 @@ from vae_explorer.engine.messages import (
     EngineState,
     Event,
     NewRun,
+    Notice,
     OpenRun,
     Pause,
     RecordsAdded,
@@ -74,13 +75,15 @@ def train_headless(
     device: str | None = None,
     live: Mapping[Literal["learning_rate", "beta"], float] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
+    on_notice: Callable[[str], None] | None = None,
     is_interrupted: Callable[[], bool] | None = None,
     world: World = ALONE,
 ) -> TrainResult:
     """Train a new run of `config`, or go on with the one at `run_path`, until `until_step` (None: its own length).
 
     live: values to change before the first update, each with its mark in the log at the step it begins from.
-    on_progress is called every few milliseconds, in this thread. Once is_interrupted says so, the run is saved and
+    on_progress is called every few milliseconds, in this thread; on_notice with what is worth a sentence: how the
+    updates of a new run are done, and what changes on the way. Once is_interrupted says so, the run is saved and
     training ends. world: the processes that train this run together; each calls this alike, with the batch of all in
     `config`; the first writes the run, and all stop at the same step, whichever is interrupted. Raises what the loop
     ended with: UsageError, ConfigError, RunError, DataError or an unexpected one.
@@ -89,9 +92,11 @@ def train_headless(
         raise UsageError("Give either the configuration of a new run, or a run to go on with.")
     if resume and RunFolder.open(run_path).is_read_only:
         raise RunError(f"The run {run_path} is read-only; copy it to a folder of your own, and go on with that one.")
-    trainer = _Trainer(device, world, is_interrupted or _never)
+    trainer = _Trainer(device, world, is_interrupted or _never, on_notice or _ignore)
     try:
         trainer.put(OpenRun(run_path, data, run_path) if config is None else NewRun(config, data, run_path))
+        if config is not None:  # of a run that is gone on with, whoever asked for that tells the same in its own words
+            trainer.tell_notes()
         if world.size > 1:
             world.check_alike(trainer.description(data), what="configuration, step or set of images")
         for name, value in (live or {}).items():
@@ -115,6 +120,10 @@ def _never() -> bool:
     return False
 
 
+def _ignore(sentence: str) -> None:
+    pass
+
+
 class _Sessions:
     """Builds the sessions of one process among several."""
 
@@ -126,9 +135,15 @@ class _Sessions:
 class _Trainer:
     """A loop that is turned by hand, and what came out of it last."""
 
-    def __init__(self, device: str | None, world: World, is_interrupted: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        device: str | None,
+        world: World,
+        is_interrupted: Callable[[], bool],
+        on_notice: Callable[[str], None],
+    ) -> None:
         self._mailbox, self._outbox = Mailbox(), Outbox(on_wake=lambda: None)
-        self._world = world
+        self._world, self._on_notice = world, on_notice
         self._loop = EngineLoop(
             self._mailbox, self._outbox, sessions=_Sessions(world), device=device, is_watched=False,
             meeting=Meeting(world, is_interrupted) if world.size > 1 else None,
@@ -148,6 +163,12 @@ class _Trainer:
         """Return what must be the same in every process that trains the open run."""
         assert self._opened is not None
         return json.dumps([self._opened.config.to_dict(), self._opened.step, data.digest])
+
+    def tell_notes(self) -> None:
+        """Tell how the open run came to be and how its updates are done."""
+        assert self._opened is not None
+        for note in self._opened.notes:
+            self._on_notice(note)
 
     @property
     def target_step(self) -> int:
@@ -198,6 +219,8 @@ class _Trainer:
             case RunOpened() | RecordsAdded():  # of a run that is gone on with, the log so far
                 for record in event.records:
                     self._take_record(record)
+            case Notice():
+                self._on_notice(event.message)
             case EngineFailed():
                 self._message = event.message
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from typing import Self, cast
 
@@ -13,6 +12,7 @@ from torch import Tensor
 from vae_explorer.config import RunConfig
 from vae_explorer.errors import UsageError
 from vae_explorer.model.class_conditional import one_hot
+from vae_explorer.model.copying import copied_module
 from vae_explorer.model.latents import Posterior
 from vae_explorer.model.likelihoods import Likelihood
 from vae_explorer.model.model import Model
@@ -255,7 +255,7 @@ class FrozenModel(ModelReader):
     @classmethod
     def of(cls, reader: ModelReader) -> Self:
         """Copy the weights of another reader; the images, which never change, are shared."""
-        model = copy.deepcopy(reader.model).requires_grad_(False)
+        model = copied_module(reader.model)
         return cls(step=reader.step, config=reader.config, model=model, pixels=reader.pixels, run_name=reader.run_name)
 
     def frozen(self) -> Self:

@@ -33,6 +33,11 @@ class SliceFence:
         """Return the fence of a device; on the CPU, where a call returns when it is done, it does nothing."""
         return cls(None if device == "cpu" else lambda: torch.Event(device))
 
+    @property
+    def is_needed(self) -> bool:
+        """Whether calls return before their work is done."""
+        return self._make_event is not None
+
     def pass_slice(self) -> None:
         """Mark the end of a slice, and wait for the oldest where too many are under way."""
         if self._make_event is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import math
 import time
@@ -371,6 +372,10 @@ class EngineLoop:
             log.exception("the view of a run could not be made")
             self._outbox.put(failed(error, "leaving a run"))
         closing.run.close()
+        if closing.run.session.device != "cpu":
+            # What a session holds on an accelerator refers to itself in circles, and is free once collected.
+            del closing
+            gc.collect()
 
     def _shut_down(self) -> None:
         """Save, and end every thread whatever happens on the way."""

@@ -21,8 +21,9 @@ from vae_explorer.model.heads import BernoulliHead
 from vae_explorer.model.likelihoods import Likelihood
 from vae_explorer.model.model import Model
 
-BLOCK_NUMBERS = {"cpu": 1 << 18, "cuda": 1 << 24}
-"""Numbers of a block's decoded pixels, at most, but for a single code: 1 MiB; 64 MiB where kernels are fed."""
+BLOCK_NUMBERS = {"cpu": 1 << 18, "cuda": 1 << 23}
+"""Numbers of a block's decoded pixels, at most, but for a single code: 1 MiB; 32 MiB where kernels are fed, which a
+large GPU's cache holds."""
 _FACTORS = 112
 """Sigmoids multiplied at once, each between 1/2 and 1: 2 ** -112 is still a normal number in single precision."""
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Protocol
 
 import torch
@@ -62,9 +63,10 @@ class SliceBuffers:
         self, batches: Batches, live: LiveValues, *, batch_size: int, device: torch.device, most: int = MOST_UPDATES
     ) -> None:
         self._batches, self._live = batches, live
-        self._indices = torch.zeros(most, batch_size, dtype=torch.int64, device=device)
-        self._labels = torch.zeros(most, batches.n_labelled, dtype=torch.int64, device=device)
-        self._values = torch.zeros(most, 3, device=device)
+        # All that an update reads begins at a multiple of 16 bytes: a compiled function would copy it first otherwise.
+        self._indices = _even_rows(most, batch_size, device=device)
+        self._labels = _even_rows(most, batches.n_labelled, device=device)
+        self._values = torch.zeros(most, 3, 4, device=device)
         self._written: list[tuple[float, float, float]] = []
         self._has_labels = False
 
@@ -79,14 +81,19 @@ class SliceBuffers:
         values = [(one.learning_rate, one.beta, one.free_bits) for one in in_force]
         if values != self._written[:n]:
             # From memory that is not pinned: CUDA has taken it over before it returns, and waits for nothing.
-            self._values[:n].copy_(torch.tensor(values), non_blocking=True)
+            self._values[:n].copy_(torch.tensor(values).unsqueeze(-1).repeat(1, 1, 4), non_blocking=True)
             self._written[:n] = values
 
     def row(self, place: int) -> StepInputs:
         """Return the inputs of the update with this number in a slice, views; with labels where they were filled."""
-        rate, beta, free_bits = self._values[place].unbind()
+        rate, beta, free_bits = self._values[place, :, 0].unbind()
         labels = self._labels[place] if self._has_labels else None
         return StepInputs(self._indices[place], labels, rate, Live(beta=beta, free_bits=free_bits))
+
+
+def _even_rows(n_rows: int, width: int, *, device: torch.device) -> Tensor:
+    """Zeros (n_rows, width), int64, each row of which begins at a multiple of 16 bytes."""
+    return torch.zeros(n_rows, width + width % 2, dtype=torch.int64, device=device)[:, :width]
 
 
 @dataclass(slots=True)
@@ -164,27 +171,33 @@ class GraphRecorder:
     def __init__(self, device: torch.device, generator: torch.Generator) -> None:
         """generator: draws what is random in the work; each playing draws on from where it is."""
         self._device, self._generator = device, generator
+        self._stream = _side_stream(device)
         self._pool = torch.cuda.graph_pool_handle()
 
     def warm_up(self, body: Replay) -> None:
         """As in `Recorder`; on a stream of its own, as CUDA graphs want it."""
-        present, side = torch.cuda.current_stream(self._device), torch.cuda.Stream(self._device)
-        side.wait_stream(present)
-        with torch.cuda.stream(side):
+        present = torch.cuda.current_stream(self._device)
+        self._stream.wait_stream(present)
+        with torch.cuda.stream(self._stream):
             for _ in range(3):
                 body()
-        present.wait_stream(side)
+        present.wait_stream(self._stream)
 
     def record(self, body: Replay) -> Replay:
         """As in `Recorder`."""
         graph = torch.cuda.CUDAGraph()
         graph.register_generator_state(self._generator)
-        # Other threads may use the device meanwhile: the reader answers from a copy of the weights.
-        with (
-            torch.cuda.device(self._device),
-            torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"),
-        ):
-            body()
+        try:
+            # The outer `stream` is left whatever happens: `graph` stays on its stream where a capture was broken off.
+            # Other threads may use the device meanwhile: the reader answers from a copy of the weights.
+            with (
+                torch.cuda.stream(self._stream),
+                torch.cuda.graph(graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local"),
+            ):
+                body()
+        except BaseException:
+            _BROKEN_OFF.append(graph)
+            raise
         return graph.replay
 
     def seconds(self, replay: Replay) -> float:
@@ -198,3 +211,13 @@ class GraphRecorder:
             end.record()
             end.synchronize()
             return begin.elapsed_time(end) / 1000 / _TIMED
+
+
+_BROKEN_OFF: list[torch.cuda.CUDAGraph] = []
+"""Graphs whose capture failed, never freed: torch's allocator goes on asking them which memory is theirs."""
+
+
+@cache
+def _side_stream(device: torch.device) -> torch.cuda.Stream:
+    """The one stream of a device on which is recorded: for each stream torch keeps a workspace for good."""
+    return torch.cuda.Stream(device)

@@ -7,7 +7,8 @@ import os
 import shutil
 from collections.abc import Callable
 from importlib.util import find_spec
-from typing import Generic, ParamSpec, TypeVar
+from types import FunctionType, MethodType
+from typing import Any, Generic, ParamSpec, TypeVar
 
 import torch
 
@@ -28,11 +29,12 @@ def can_compile(device: torch.device) -> bool:
 
 
 class Compiled(Generic[P, T]):
-    """A function compiled at its first call, which takes some ten seconds; a compiler may be there and not work."""
+    """A function or method compiled at its first call, which takes some ten seconds; a compiler may be there and not
+    work."""
 
     def __init__(self, plain: Callable[P, T]) -> None:
         self._plain = plain
-        self._work: Callable[P, T] = torch.compile(plain, dynamic=False)
+        self._work: Callable[P, T] = torch.compile(_with_own_code(plain), dynamic=False)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
         """Return what the plain function does, but for rounding."""
@@ -44,3 +46,13 @@ class Compiled(Generic[P, T]):
             _log.warning("a part of the training step is not compiled: %s", error)
             self._work = self._plain
             return self._plain(*args, **kwargs)
+
+
+def _with_own_code(plain: Callable[P, T]) -> Callable[P, T]:
+    """The same function or method once more. torch keeps what it compiled with the code, some 8 times in all: without
+    this, a session would be left without what others before it have used up."""
+    function: Any = plain.__func__ if isinstance(plain, MethodType) else plain
+    code, name, defaults = function.__code__.replace(), function.__name__, function.__defaults__
+    own = FunctionType(code, function.__globals__, name, defaults, function.__closure__)
+    own.__kwdefaults__ = function.__kwdefaults__
+    return MethodType(own, plain.__self__) if isinstance(plain, MethodType) else own

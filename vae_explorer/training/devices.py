@@ -23,6 +23,12 @@ def resolve_device(name: str) -> torch.device:
     return torch.device(name)
 
 
+def make_current(device: torch.device) -> None:
+    """Have torch mean this device where none is named, in this thread: events are recorded on the current one."""
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+
+
 def _resolve_cuda(name: str) -> torch.device:
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if count == 0:

@@ -50,7 +50,7 @@ class MetricSums:
         self.row = torch.zeros(packing.width + 1, device=device)
         self._ones = torch.ones(1, device=device)
 
-    def add(self, row: Tensor, refused: Tensor | None) -> None:
+    def add(self, row: Tensor, refused: Tensor | None = None) -> None:
         """Add the packed means of one update, unless it was refused (1, else 0 or None): then it is not counted."""
         one = torch.cat((row, self._ones))
         self.row.add_(one if refused is None else torch.where(refused > 0, 0.0, one))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
@@ -16,6 +16,7 @@ from vae_explorer.config import TrainConfig
 from vae_explorer.model.model import Model
 from vae_explorer.training.compiling import Compiled
 from vae_explorer.training.flat import FlatLayout, flattened
+from vae_explorer.training.metrics import MetricSums
 from vae_explorer.training.precision import HalfWeights
 from vae_explorer.training.update_rules import Pieces, update_rule
 from vae_explorer.training.world import ALONE, World
@@ -57,11 +58,12 @@ class GuardedOptimiser:
         self._is_flat = model.device.type != "cpu" if is_flat is None else is_flat
         self._rule = update_rule(train, is_fused=not self._is_flat)
         self._moments = [torch.zeros_like(self._values) for _ in self._rule.moments]
-        self._gradients = torch.zeros_like(self._values) if self._is_flat else None
+        self._gradients = torch.zeros_like(self._values) if self._is_flat else self._values.new_zeros(0)
         self._counts = torch.zeros(len(self._parameters), device=model.device)
         self._refused = torch.zeros((), device=model.device)
         self._scale, self._scale_floor = model.learnt_log_scale, model.log_scale_floor
-        self._known: dict[tuple[int, ...], _Moving] = {}
+        self._known: dict[tuple[int, ...], _Apart | _Flat] = {}
+        self._follow: Callable[[_Flat, Tensor, Tensor, MetricSums], None] = self._plain_follow
         self.restrict(None)
 
     def restrict(self, part: Part | None) -> None:
@@ -75,32 +77,53 @@ class GuardedOptimiser:
         self._differentiated = [self._leaves[place] for place in self._wanted]
 
     def compile(self) -> None:
-        """Have the rule compiled at its next update, which takes some seconds."""
-        self._rule.work = Compiled(self._rule.work)
+        """Have what follows from the gradients compiled at the next update, which takes some seconds."""
+        self._follow = Compiled(self._plain_follow)
 
-    def minimise(self, differentiated: Tensor, *, row: Tensor, rate: Tensor) -> Tensor | None:
-        """Apply one update by the gradient of a scalar; return the latch, 1 where it was not applied, else 0.
-
-        On a CPU, where looking costs less than predicating, None is returned for an update that was applied.
+    def minimise(self, differentiated: Tensor, *, row: Tensor, rate: Tensor, sums: MetricSums) -> None:
+        """Apply one update by the gradient of a scalar and add its figures to the sums, unless it is refused.
 
         row: figures of the update, its loss first; they become those of all processes. rate: the learning rate, a
         scalar on the device.
         """
-        moving, gradients = self._gradients_of(differentiated)
-        self._world.average_([*gradients, row])
-        norms = torch._foreach_norm(gradients)
-        if self._is_flat:
-            # 0 times what is not finite is not 0.
-            total = torch.stack(norms).sum() + row[0]
-            self._refused.copy_(total.mul_(0.0).ne(0.0).logical_or_(self._refused))
-            self._counts.add_(torch.where(self._refused > 0, 0.0, moving.counted))
-        elif self._refused.item() or not math.isfinite(row[0].item() + sum(norm.item() for norm in norms)):
-            return self._refused.fill_(1.0)
+        moving, found = self._gradients_of(differentiated)
+        if isinstance(moving, _Apart):
+            gradients = [gradient.float().contiguous() for gradient in found]
+            self._world.average_([*gradients, row])
+            self._look_and_update(moving, gradients, row, rate, sums)
         else:
-            self._counts.add_(moving.counted)
-        self._rule.update(moving.pieces, gradients, rate=rate, refused=self._refused)
+            torch._foreach_copy_(moving.into, found)
+            self._world.average_([*self._cut(self._gradients, moving), row])
+            self._follow(moving, row, rate, sums)
         self._finish()
-        return self._refused if self._is_flat else None
+
+    def _look_and_update(
+        self, moving: _Apart, gradients: list[Tensor], row: Tensor, rate: Tensor, sums: MetricSums
+    ) -> None:
+        """On a CPU, where looking costs less than predicating."""
+        norms = torch._foreach_norm(gradients)
+        if self._refused.item() or not math.isfinite(row[0].item() + sum(norm.item() for norm in norms)):
+            self._refused.fill_(1.0)
+            return
+        self._counts.add_(moving.counted)
+        self._rule.update(moving.pieces, gradients, rate=rate, refused=self._refused)
+        sums.add(row)
+
+    def _plain_follow(self, moving: _Flat, row: Tensor, rate: Tensor, sums: MetricSums, /) -> None:
+        """All that follows from the gradients in their buffer, nothing of which is waited for."""
+        # Buffers are cut here, not before: a compiler would copy what comes to it as views that share memory.
+        gradients, values = self._cut(self._gradients, moving), self._cut(self._values, moving)
+        moments = tuple(self._cut(moment, moving) for moment in self._moments)
+        total = torch.stack([torch.linalg.vector_norm(gradient) for gradient in gradients]).sum() + row[0]
+        # 0 times what is not finite is not 0.
+        self._refused.copy_((total * 0.0).ne(0.0).logical_or(self._refused))
+        self._counts.add_(torch.where(self._refused > 0, 0.0, moving.counted))
+        pieces = Pieces(values, moments, [self._counts[run.start] for run in moving.runs])
+        self._rule.update(pieces, gradients, rate=rate, refused=self._refused)
+        sums.add(row, self._refused)
+
+    def _cut(self, flat: Tensor, moving: _Flat) -> list[Tensor]:
+        return [self._layout.run(flat, run) for run in moving.runs]
 
     def _finish(self) -> None:
         """Bring up to date what follows from the weights."""
@@ -110,8 +133,8 @@ class GuardedOptimiser:
         if self._halves is not None:
             self._halves.refresh()
 
-    def _gradients_of(self, differentiated: Tensor) -> tuple[_Moving, list[Tensor]]:
-        """What an update moves, all that the loss depends on, and one gradient for each piece of it."""
+    def _gradients_of(self, differentiated: Tensor) -> tuple[_Apart | _Flat, list[Tensor]]:
+        """What an update moves, all that the loss depends on, and one gradient for each parameter of it."""
         # Not by `backward`: autograd would add to gradients that it keeps, on streams of its own choice.
         found = torch.autograd.grad(differentiated, self._differentiated, allow_unused=True)
         places, present = self._wanted, [gradient for gradient in found if gradient is not None]
@@ -120,23 +143,17 @@ class GuardedOptimiser:
         moving = self._known.get(places)
         if moving is None:
             moving = self._known[places] = self._moving(places)
-        return moving, moving.gathered(present)
+        return moving, present
 
-    def _moving(self, places: tuple[int, ...]) -> _Moving:
+    def _moving(self, places: tuple[int, ...]) -> _Apart | _Flat:
         counted = torch.zeros_like(self._counts)
         counted[list(places)] = 1.0
-        if self._gradients is None:
-            chosen = [[self._layout.views(flat)[place] for place in places] for flat in (self._values, *self._moments)]
-            counts = [self._counts[place] for place in places]
-            return _Moving(Pieces(chosen[0], tuple(chosen[1:]), counts), counted)
-        runs = list(self._runs(places))
-        chosen = [[self._layout.run(flat, run) for run in runs] for flat in (self._values, *self._moments)]
-        counts = [self._counts[run.start] for run in runs]
-        views = self._layout.views(self._gradients)
-        return _Moving(
-            Pieces(chosen[0], tuple(chosen[1:]), counts), counted, into=[views[place] for place in places],
-            runs=[self._layout.run(self._gradients, run) for run in runs],
-        )  # fmt: skip
+        if self._is_flat:
+            views = self._layout.views(self._gradients)
+            return _Flat(counted, runs=tuple(self._runs(places)), into=[views[place] for place in places])
+        chosen = [[self._layout.views(flat)[place] for place in places] for flat in (self._values, *self._moments)]
+        counts = [self._counts[place] for place in places]
+        return _Apart(counted, pieces=Pieces(chosen[0], tuple(chosen[1:]), counts))
 
     def _runs(self, places: tuple[int, ...]) -> Iterator[range]:
         """Neighbours that are always updated together, so that they have one count."""
@@ -184,21 +201,21 @@ class GuardedOptimiser:
 
 
 @dataclass(frozen=True, slots=True)
-class _Moving:
-    """What an update moves. counted: 1 for each parameter that is among it, else 0. into: where the gradients of the
-    parameters are gathered, and runs: the same by pieces; None where each parameter is a piece."""
+class _Apart:
+    """What an update moves where each parameter is a piece. counted: 1 for each parameter that is among it, else 0."""
 
-    pieces: Pieces
     counted: Tensor
-    into: list[Tensor] | None = None
-    runs: list[Tensor] | None = None
+    pieces: Pieces
 
-    def gathered(self, found: Sequence[Tensor]) -> list[Tensor]:
-        """Return one gradient a piece, in single precision."""
-        if self.into is None or self.runs is None:
-            return [gradient.float().contiguous() for gradient in found]
-        torch._foreach_copy_(self.into, list(found))
-        return self.runs
+
+@dataclass(frozen=True, slots=True)
+class _Flat:
+    """What an update moves where pieces are runs of neighbours. into: where the gradients of the parameters are
+    gathered."""
+
+    counted: Tensor
+    runs: tuple[range, ...]
+    into: list[Tensor]
 
 
 def _is_of_encoder(name: str) -> bool:

@@ -18,6 +18,7 @@ from vae_explorer.objective.objective import Objective, build_objective
 from vae_explorer.objective.stacked import StackedMeans, StackedObjective
 from vae_explorer.objective.terms import Batch, Live, Packing
 from vae_explorer.training.batches import build_batches
+from vae_explorer.training.devices import make_current
 from vae_explorer.training.live_values import LiveValues
 from vae_explorer.training.metrics import MetricSums
 from vae_explorer.training.stacked_adam import StackedAdam
@@ -43,6 +44,7 @@ class SweepUpdates:
         """configs: of the models, which differ in beta alone; indices: the images that are trained on."""
         config, device, n = configs[0], pixels.device, len(stacked)
         train = config.train
+        make_current(device)
         self._pixels = pixels
         self._seed = train.seed
         self._batches = build_batches(config, data, indices, device=device)
@@ -88,8 +90,8 @@ class SweepUpdates:
         return seeded_generator(self._seed, Stream.TRAINING, meta.step, device=self.device)
 
     def take_generator(self, generator: torch.Generator) -> None:
-        """Draw from this generator from now on."""
-        self._generator = generator
+        """Draw what this generator would draw, from now on."""
+        self._generator.set_state(generator.get_state())
 
 
 class Seat:

@@ -37,21 +37,19 @@ class Pieces:
 
 
 class UpdateRule:
-    """name: prefix of its tensors in a checkpoint. moments: their names. has_count: whether it counts updates.
-
-    work: what one update does to one piece; may be replaced by the same, compiled.
-    """
+    """name: prefix of its tensors in a checkpoint. moments: their names. has_count: whether it counts updates."""
 
     def __init__(self, name: str, moments: tuple[str, ...], work: Work, *, has_count: bool = False) -> None:
+        """work: what one update does to one piece."""
         self.name, self.moments, self.has_count = name, moments, has_count
-        self.work = work
+        self._work = work
 
     @torch.no_grad()
     def update(self, pieces: Pieces, gradients: list[Tensor], *, rate: Tensor, refused: Tensor) -> None:
         """Apply one update, unless it is refused, by one gradient a piece."""
         rows = zip(pieces.values, zip(*pieces.moments, strict=True), pieces.counts, gradients, strict=True)
         for values, moments, count, gradient in rows:
-            self.work(values, moments, count, gradient, rate, refused)
+            self._work(values, moments, count, gradient, rate, refused)
 
 
 class FusedAdam(UpdateRule):

@@ -28,6 +28,7 @@ from vae_explorer.training.captured import (
     StepInputs,
 )
 from vae_explorer.training.compiling import COMPILE_STEPS, Compiled, can_compile
+from vae_explorer.training.devices import make_current
 from vae_explorer.training.live_values import LiveValues
 from vae_explorer.training.metrics import MetricSums
 from vae_explorer.training.optimiser import GuardedOptimiser
@@ -61,6 +62,7 @@ class Updates:
     ) -> None:
         """indices: the images that are trained on. Raises DataError where labels are needed and missing."""
         train, device = config.train, pixels.device
+        make_current(device)
         self._model, self._pixels = model, pixels
         self._seed = train.seed
         self._batches = build_batches(config, data, indices, device=device)
@@ -131,8 +133,7 @@ class Updates:
         noise = self._share.of(self._noise.normal_(generator=self._generator), dim=1)
         labels = self._share.of_labels(inputs.labels)
         differentiated, row = self._figures(seen, labels, prior_z, noise, inputs.live, self._is_pretraining)
-        refused = self.optimiser.minimise(differentiated, row=row, rate=inputs.rate)
-        self.sums.add(row, refused)
+        self.optimiser.minimise(differentiated, row=row, rate=inputs.rate, sums=self.sums)
 
     def _plain_figures(
         self, seen: Tensor, labels: Tensor | None, prior_z: Tensor | None, noise: Tensor, live: Live,

@@ -61,6 +61,22 @@ def test_a_compiler_that_fails_leaves_the_plain_function(monkeypatch, caplog):
     assert told(caplog) == ["a part of the training step is not compiled: no such compiler"]
 
 
+def test_each_is_compiled_however_many_there_were_before(monkeypatch):
+    sizes = []
+
+    def backend(graph, inputs):
+        sizes.append(len(inputs[0]))
+        return graph.forward
+
+    def double(value):
+        return 2 * value
+
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=backend))
+    for size in range(2, 20):
+        assert Compiled(double)(torch.ones(size)).tolist() == [2.0] * size
+    assert sizes == list(range(2, 20))
+
+
 def test_an_error_of_the_function_itself_is_its_own(monkeypatch):
     monkeypatch.setattr(torch, "compile", lambda plain, **kwargs: plain)
     with pytest.raises(ZeroDivisionError):

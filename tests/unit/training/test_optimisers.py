@@ -10,6 +10,8 @@ from test_session import train, weights
 
 from vae_explorer.config import RunConfig
 from vae_explorer.model.model import build_model
+from vae_explorer.objective.terms import Packing
+from vae_explorer.training.metrics import MetricSums
 from vae_explorer.training.optimiser import GuardedOptimiser
 from vae_explorer.training.session import Advance, TrainingSession
 from vae_explorer.training.update_rules import Pieces, update_rule
@@ -98,10 +100,11 @@ def test_a_gradient_of_zero_is_no_division_by_zero_with_an_epsilon_of_0(name, is
 def test_a_weight_without_a_gradient_is_left_alone(tiny_config, name, is_flat):
     model = build_model(tiny_config.with_values({"model.activation": "tanh"}), (1, 4, 4), 255)
     optimiser = GuardedOptimiser(model, tiny_config.with_values(RULES[name]).train, is_flat=is_flat)
+    sums = MetricSums(Packing(()), torch.device("cpu"))
     before = {key: value.clone() for key, value in model.state_dict().items()}
     for _ in range(2):
         loss = model.encoder(torch.ones(2, 1, 4, 4)).square().sum()
-        optimiser.minimise(loss, row=loss.detach().reshape(1), rate=torch.tensor(0.1))
+        optimiser.minimise(loss, row=loss.detach().repeat(2), rate=torch.tensor(0.1), sums=sums)
     moved = {key for key, value in model.state_dict().items() if not torch.equal(value, before[key])}
     assert moved == {key for key in before if key.startswith("encoder")}
     state = optimiser.state()

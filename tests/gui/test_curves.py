@@ -383,3 +383,21 @@ def test_numbers_of_the_places_keep_apart(qtbot, x_axis, width):
         for (at, text), (next_at, next_text) in pairwise(zip(values, texts, strict=True)):
             apart = (next_at - at) / end * size
             assert apart > (metrics.horizontalAdvance(text) + metrics.horizontalAdvance(next_text)) / 2 + 3
+
+
+def test_headings_and_ranges_keep_up_where_records_come_faster_than_plots_are_drawn(full, fake_controller, qtbot):
+    """There is always a plot that waits then; every heading tells the same step all the same."""
+    last, seen = 5_000, set()
+
+    def feed() -> bool:
+        nonlocal last
+        last += 50
+        fake_controller.handle(m.RecordsAdded((row(last),)))
+        seen.add(text_of(full, "curves_reading"))
+        return len(seen) >= 3
+
+    qtbot.waitUntil(feed, timeout=20_000)
+    qtbot.waitUntil(lambda: f"step {last:,}" in text_of(full, "curves_reading"), timeout=20_000)
+    ranges = {tuple(column.plot.getPlotItem().getViewBox().viewRange()[0]) for column in full._columns.values()}
+    assert len(ranges) == 1
+    assert max(ranges)[1] >= last

@@ -71,6 +71,7 @@ class CurvesPanel(QWidget):
         self._redraw_timer.setInterval(REDRAW_MS)
         self._redraw_timer.timeout.connect(self._redraw_one)
         self._stale: list[Term] = []
+        self._x_range = (0.0, 1.0)
         """Terms whose plots lack the newest records, the longest waiting first."""
         self._columns = {term: CurveColumn(term) for term in TERMS}
         self._bar = CurveBar()
@@ -241,8 +242,8 @@ class CurvesPanel(QWidget):
             self._draw_overlays()
         self._stale = [term for term in self._stale if term not in terms]
         self._show_ranges(terms)
-        if not self._stale:
-            # Once all plots have come to the same record: their headings are of one step.
+        if not self._stale or self.terms[0] in terms:
+            # Once a round: where records come faster than plots are drawn, there is always one that waits.
             self._set_cursor(self._cursor)
 
     def _draw_overlays(self) -> None:
@@ -289,13 +290,16 @@ class CurvesPanel(QWidget):
         if not self._is_following:
             return
         ends = [curves[[0, -1]] for curves in self._x_columns() if len(curves)]
+        if ends:
+            low, high = float(np.min(ends)), float(np.max(ends))
+            high = high if high > low else low + 1
+            # One for all plots: each is drawn at its own time, and they are read side by side.
+            self._x_range = steady_range(self._x_range, (low - 0.02 * (high - low), high))
         for term in terms:
             item = self._columns[term].plot.getPlotItem()
-            shown_x, shown_y = item.getViewBox().viewRange()
+            shown_y = item.getViewBox().viewRange()[1]
             if ends:
-                low, high = float(np.min(ends)), float(np.max(ends))
-                high = high if high > low else low + 1
-                item.setXRange(*steady_range(tuple(shown_x), (low - 0.02 * (high - low), high)), padding=0)
+                item.setXRange(*self._x_range, padding=0)
             plot = self._columns[term].plot
             curves = [plot.shown(name)[1] for name in ("train", "held_out")]
             y_range = robust_range([*curves, *(y for _, y in plot.overlays.values())])

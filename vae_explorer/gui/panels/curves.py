@@ -292,14 +292,14 @@ class CurvesPanel(QWidget):
         ends = [curves[[0, -1]] for curves in self._x_columns() if len(curves)]
         if ends:
             low, high = float(np.min(ends)), float(np.max(ends))
-            high = high if high > low else low + 1
-            # One for all plots: each is drawn at its own time, and they are read side by side.
-            self._x_range = steady_range(self._x_range, (low - 0.02 * (high - low), high))
+            self._x_range = steady_range(self._x_range, (low, high if high > low else low + 1))
+            # One for all plots, those that are drawn later too: they are read side by side.
+            first, last = self._x_range
+            for column in self._columns.values():
+                column.plot.getPlotItem().setXRange(first - 0.02 * (last - first), last, padding=0)
         for term in terms:
             item = self._columns[term].plot.getPlotItem()
             shown_y = item.getViewBox().viewRange()[1]
-            if ends:
-                item.setXRange(*self._x_range, padding=0)
             plot = self._columns[term].plot
             curves = [plot.shown(name)[1] for name in ("train", "held_out")]
             y_range = robust_range([*curves, *(y for _, y in plot.overlays.values())])

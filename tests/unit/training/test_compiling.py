@@ -35,6 +35,7 @@ def check_agreement(config, data, caplog):
     assert np.array_equal(plain.state()[0]["generator"], fast.state()[0]["generator"])
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # importing the compiler of torch 2.13 gives one
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="there is no C++ compiler")
 def test_compiled_updates_agree_with_plain_ones(tiny_config, digits_data, caplog):

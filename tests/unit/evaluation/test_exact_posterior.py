@@ -232,8 +232,8 @@ def test_200_images_of_mnist_against_100_000_importance_samples_and_double_resol
     held = (np.array(true) <= np.array(told) + 1e-4).mean(0)
     most = f"told at most {np.max(told, axis=0)}, true at most {np.max(true, axis=0)}"
     logging.getLogger(__name__).info("%s, held %s, compared %d, %.2f errors away", most, held, len(away), max(away))
-    assert (np.maximum(told, true) <= (5e-3, 1e-3)).all()
-    assert (held >= 0.98).all()
+    assert (np.maximum(told, true) <= (5e-3, 1e-3)).all(), most
+    assert (held >= 0.98).all(), f"{held} held, {most}"
     assert len(away) > 60
     assert max(away) < 6
 

@@ -13,12 +13,17 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.plain_loop import plain_steps_per_s
+import torch
+
+from vae_explorer.bench.plain_loop import PlainLoop
 from vae_explorer.config import RunConfig
 from vae_explorer.data.catalog import open_data
 from vae_explorer.data.image_data import ImageData
 from vae_explorer.evaluation.report import evaluate
 from vae_explorer.training.session import Advance, TrainingSession
+
+PLAIN_S = 4.0
+"""Of each measurement of the plain loop: about what the session's steps take."""
 
 
 def mnist_dir() -> Path:
@@ -48,11 +53,8 @@ def session_steps_per_s(data: ImageData, steps: int, warm_up: int = 50) -> float
 def speed(pairs: int = 5, steps: int = 400) -> dict[str, Any]:
     """Session and plain loop in turn, so that a drift of the machine's speed meets both."""
     data = open_data(mnist_config().data)
-    train_images = data.images[data.indices("train")]
-    rows = [
-        (session_steps_per_s(data, steps), plain_steps_per_s(train_images, steps=steps, latent_dim=20))
-        for _ in range(pairs)
-    ]
+    plain_loop = PlainLoop(torch.tensor(data.images[data.indices("train")]), torch.device("cpu"))
+    rows = [(session_steps_per_s(data, steps), plain_loop.steps_per_s(PLAIN_S)) for _ in range(pairs)]
     return {
         "session_steps_per_s": statistics.median(ours for ours, _ in rows),
         "plain_steps_per_s": statistics.median(plain for _, plain in rows),

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from vae_explorer.model.heads import BernoulliHead
 from vae_explorer.model.likelihoods import Likelihood
 from vae_explorer.model.model import Model
+from vae_explorer.objective.patches import patch_of
 
 BLOCK_NUMBERS = {"cpu": 1 << 18, "cuda": 1 << 23}
 """Numbers of a block's decoded pixels, at most, but for a single code: 1 MiB; 32 MiB where kernels are fed, which a
@@ -37,10 +38,10 @@ def blocked_log_likelihoods(model: Model, x: Tensor, z: Tensor) -> Tensor:
     Single precision; differs from `Likelihood.log_prob` by the order of its sums alone, some 1e-6 of the value.
     """
     most = block_codes(model)
-    work = _worker(model, min(most, z.shape[0] * z.shape[1]))
+    work, decoded = _worker(model, z, codes=min(most, z.shape[0] * z.shape[1]))
     values = z.new_empty(z.shape[:2])
     for rows, columns in _blocks(*z.shape[:2], most=most):
-        values[rows, columns] = work(x[columns], z[rows, columns])
+        values[rows, columns] = work(x[columns], decoded[rows, columns])
     return values
 
 
@@ -60,16 +61,21 @@ def _blocks(samples: int, images: int, *, most: int) -> Iterator[tuple[slice, sl
 
 
 _Work = Callable[[Tensor, Tensor], Tensor]
-"""From images x (b, C, H, W) and codes z (k, b, latent_dim) of one block to log p(x|z), (k, b)."""
+"""From images x (b, C, H, W) and what stands for the codes of one block, (k, b, ..), to log p(x|z), (k, b)."""
 
 
-def _worker(model: Model, codes: int) -> _Work:
-    """What works blocks of up to so many codes of a model on its device."""
+def _worker(model: Model, z: Tensor, *, codes: int) -> tuple[_Work, Tensor]:
+    """What works blocks of up to so many codes of z (K, B, latent_dim), and what it takes for them, (K, B, ..)."""
     if model.device.type == "cuda":
-        return partial(_compiled(), model)
-    if isinstance(model.head, BernoulliHead) and _ends_in_a_product(model.decoder):
-        return _Buffered(model, codes)
-    return partial(_block, model)
+        return partial(_compiled(), model), z
+    if not (isinstance(model.head, BernoulliHead) and _ends_in_a_product(model.decoder)):
+        return partial(_block, model), z
+    patch = patch_of(model.decoder, z.flatten(0, 1))
+    if patch is not None:
+        return _Buffered(nn.Identity(), patch.weight, patch.bias, codes), patch.features.unflatten(0, z.shape[:2])
+    decoder = cast(nn.Sequential, model.decoder)
+    last = cast(nn.Linear, decoder[-2])
+    return _Buffered(decoder[:-2], last.weight, last.bias, codes), z
 
 
 def _block(model: Model, x: Tensor, z: Tensor) -> Tensor:
@@ -84,17 +90,17 @@ def _ends_in_a_product(decoder: nn.Module) -> bool:
 
 
 class _Buffered:
-    """As `_block` for decoders whose last layer is linear: all blocks are worked in the same two pieces of memory."""
+    """As `_block` for decoders that end in a product: all blocks are worked in the same two pieces of memory."""
 
-    def __init__(self, model: Model, codes: int) -> None:
-        decoder = cast(nn.Sequential, model.decoder)
-        self._hidden, self._last = decoder[:-2], cast(nn.Linear, decoder[-2])
-        self._logits, self._size = self._last.weight.new_empty(2, codes, self._last.out_features)
+    def __init__(self, before: nn.Module, weight: Tensor, bias: Tensor, codes: int) -> None:
+        """before: what comes before the product."""
+        self._before, self._weight, self._bias = before, weight, bias
+        self._logits, self._size = weight.new_empty(2, codes, len(bias))
 
     def __call__(self, x: Tensor, z: Tensor) -> Tensor:
         codes = z.flatten(0, 1)
         logits, size = self._logits[: len(codes)], self._size[: len(codes)]
-        torch.addmm(self._last.bias, self._hidden(codes), self._last.weight.T, out=logits)
+        torch.addmm(self._bias, self._before(codes), self._weight.T, out=logits)
         return _bernoulli(logits.unflatten(0, z.shape[:2]), x.flatten(1), size.unflatten(0, z.shape[:2]))
 
 

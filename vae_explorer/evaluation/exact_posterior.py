@@ -18,6 +18,7 @@ from torch import Tensor
 from vae_explorer.errors import DivergedError
 from vae_explorer.evaluation.cells import CellIntegral, Refinement, cell_centres, integrate_slices
 from vae_explorer.evaluation.q_rule import expectation_slices
+from vae_explorer.evaluation.rectified_part import rectified_part
 from vae_explorer.evaluation.shared_grid import SharedGrid, check_quadrature, grid_slices
 from vae_explorer.evaluation.slices import Slices, between, code_tensor, codes_at_once, rising
 from vae_explorer.objective.blocks import blocked_log_likelihoods
@@ -131,7 +132,9 @@ def posterior_slices(
     integral = yield from between(wider, 0.3, 0.5)
     log_px_error = integral.error + integral.edge_share + _rounding(integral.log_integral)
     left = max(2 * refinement.tolerance - log_px_error, refinement.tolerance / 2)
-    expectation = expectation_slices(joint_at, loc, scale, tolerance=left, most_side=_MOST_SIDE[len(loc)][level])
+    expectation = _mean_joint_slices(
+        model, x, joint_at, loc, scale, tolerance=left, most_side=_MOST_SIDE[len(loc)][level]
+    )
     mean_joint, elbo_error = yield from between(expectation, 0.5, 1.0)
     return ExactPosterior(
         step=model.step, index=index, is_fine=is_fine,
@@ -167,6 +170,21 @@ def _wider_slices(
             refinement=refinement,
         )  # fmt: skip
     return integral
+
+
+def _mean_joint_slices(
+    model: ModelReader, x: Tensor, joint_at: Callable[[Float], Slices[Float]], loc: Float, scale: Float, *,
+    tolerance: float, most_side: int,
+) -> Slices[tuple[float, float]]:  # fmt: skip
+    """E_q[log p(x, z)] and its error: what is known of it in closed form, and the integral of the rest."""
+    known = rectified_part(model.model, x, loc, scale)
+
+    def rest_at(codes: Float) -> Slices[Float]:
+        values = yield from joint_at(codes)
+        return values if known is None else values - known.at((codes - loc) / scale)
+
+    mean, error = yield from expectation_slices(rest_at, loc, scale, tolerance=tolerance, most_side=most_side)
+    return mean + (0.0 if known is None else known.expectation), error
 
 
 def joint_values(model: ModelReader, x: Tensor) -> Callable[[Float], Slices[Float]]:

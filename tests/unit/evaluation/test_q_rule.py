@@ -35,7 +35,7 @@ def test_a_kink_is_doubled_away_and_its_error_told():
     phi = np.exp(-0.5 * c * c) / np.sqrt(2 * np.pi)
     exact = c * 0.0978825 + 2 * phi  # 2 Phi(0.123) - 1
     coarse = expect(lambda z: 50 * np.abs(z[:, 0] - c), [0.0, 0.0], [1.0, 1.0], tolerance=0.0, most_side=41)
-    fine = expect(lambda z: 50 * np.abs(z[:, 0] - c), [0.0, 0.0], [1.0, 1.0], tolerance=1e-3, most_side=321)
+    fine = expect(lambda z: 50 * np.abs(z[:, 0] - c), [0.0, 0.0], [1.0, 1.0], tolerance=1e-3, most_side=449)
     assert abs(coarse[0] - 50 * exact) <= coarse[1] + 1e-4
     assert abs(fine[0] - 50 * exact) <= fine[1] + 1e-4 < 2e-2
     assert fine[2] > coarse[2]

@@ -21,6 +21,7 @@ from vae_explorer.evaluation.report_figures import (
     image_figures,
     improved_figures,
     information_figures,
+    missed_figures,
     sampled_log_px,
 )
 from vae_explorer.evaluation.report_words import History, words_of
@@ -108,7 +109,7 @@ class Evaluation:
         figures = image_figures(images, model)
         figures |= sampled_log_px(images, samples=self._samples)
         figures |= information_figures(images, self._information)
-        figures |= exact_figures(self._exact)
+        figures |= exact_figures(self._exact) | missed_figures(self._exact, images)
         figures |= improved_figures(self._amortisation_gaps, self._family_gaps)
         figures |= {
             # Biased low, so left out where the gap itself is known.

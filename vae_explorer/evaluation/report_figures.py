@@ -21,6 +21,8 @@ Figures = dict[str, Any]
 
 BAD_K_HAT = 0.7
 """Above this an estimate by importance sampling is not to be trusted (Vehtari et al. 2024)."""
+MISSED_ERRORS = 5.0
+"""So many of its own errors below the exact value, an estimate has missed mass that none of its draws came upon."""
 
 BOUND = (
     "elbo", "distortion", "kl", "elbo_se", "distortion_se", "kl_se", "elbo_mc_se", "kl_mc_se", "kl_per_dim",
@@ -30,7 +32,7 @@ SAMPLED = ("log_px", "log_px_se", "log_px_mc_se", "ess_median", "k_hat_median", 
 CODES = ("active_units", "mutual_information", "mutual_information_mc_se", "n_information")
 EXACT = (
     "log_px_exact", "log_px_exact_se", "log_px_exact_error", "elbo_exact", "elbo_exact_error", "gap", "gap_se",
-    "gap_error",
+    "gap_error", "n_missed",
 )  # fmt: skip
 IMPROVED = ("amortisation_gap", "amortisation_gap_se", "family_gap", "family_gap_se")
 
@@ -96,6 +98,22 @@ def exact_figures(exact: Sequence[ExactPosterior]) -> Figures:
         "elbo_exact_error": float(np.mean([one.elbo_error for one in exact])),
         "gap_error": float(np.mean([one.error for one in exact])),
     }  # fmt: skip
+
+
+def missed_figures(exact: Sequence[ExactPosterior], images: ImageFigures) -> Figures:
+    """Of how many integrated images log p(x) from samples is far too low although k-hat is good.
+
+    A second mode where q hardly draws leaves no trace in the weights: the exact value alone shows it. Nothing where no
+    image was integrated, or so few samples were drawn that there is no k-hat.
+    """
+    if not exact or images.log_px is None or images.k_hat is None or np.isnan(images.k_hat).any():
+        return {}
+    assert images.log_px_mc_se is not None
+    place_of = {index: place for place, index in enumerate(images.indices.tolist())}
+    places = np.array([place_of[one.index] for one in exact])
+    most = MISSED_ERRORS * images.log_px_mc_se[places] + np.array([one.log_px_error for one in exact])
+    is_low = np.array([one.log_px for one in exact]) - images.log_px[places] > most
+    return {"n_missed": int((is_low & (images.k_hat[places] <= BAD_K_HAT)).sum())}
 
 
 def improved_figures(amortisation_gaps: Sequence[float], family_gaps: Sequence[float]) -> Figures:

@@ -139,3 +139,9 @@ def _of_samples(figures: dict[str, Any]) -> Iterator[str]:
             "codes decide and the estimate is too low by an unknown amount; take more samples{instead}."
         )
         yield Told(text, bad=bad, most=BAD_K_HAT, instead=Template(instead))
+    if figures["n_missed"]:
+        text = (
+            "log_px is too low for {missed:,} of the {n:,} integrated images although their k-hat is good: their "
+            "posteriors have mass where q hardly draws, which leaves no trace in the weights; read log_px_exact."
+        )
+        yield Told(text, missed=figures["n_missed"], n=figures["n_exact"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -98,6 +99,29 @@ def bright(latent_dim: int, *, scale: float, seed: int = 0) -> Linear:
     frozen = FrozenModel(step=7, config=config, model=model, pixels=Pixels(data, config, torch.device("cpu")))
     used, bias = decoder.weight.numpy().astype(np.float64), decoder.bias.numpy().astype(np.float64)
     return Linear(frozen, data, frozen.images(every).reshape(N, -1).astype(np.float64), used, bias, scale)
+
+
+def mirrored() -> tuple[FrozenModel, ImageData]:
+    """p(x|z) = N(1/2 + |z| w, scale²), z one number: every true posterior has two like modes, and q covers one."""
+    w, code = np.full(SIDE**2, 0.3), 1.4
+    images = np.round(16 * np.clip(0.5 + code * w, 0, 1)).astype(np.uint8).reshape(1, 1, SIDE, SIDE).repeat(N, 0)
+    every = np.arange(N)
+    data = ImageData(images, 16, Splits(every[:4], every[4:8], every[8:]), Provenance("array", "noise"))
+    config = RunConfig().with_values({
+        "model.hidden": [2], "model.latent_dim": 1, "model.likelihood": "gaussian", "model.variance": "fixed",
+        "model.scale": SCALE, "model.output": "identity", "train.device": "cpu",
+    })  # fmt: skip
+    model = build_model(config, data.shape, 16).requires_grad_(False)
+    for layer in (model.encoder[1], model.encoder[3], model.decoder[0]):
+        layer.weight.zero_()
+        layer.bias.zero_()
+    model.decoder[0].weight.copy_(torch.tensor([[1.0], [-1.0]]))
+    model.decoder[2].weight.copy_(torch.tensor(w).unsqueeze(1).expand(-1, 2))
+    model.decoder[2].bias.fill_(0.5)
+    precision = 1 + w @ w / SCALE**2
+    mean = (images[0].reshape(-1) / 16 - 0.5) @ w / SCALE**2 / precision
+    model.encoder[3].bias.copy_(torch.tensor([mean, 0.1 - 0.5 * math.log(precision)]))
+    return FrozenModel(step=7, config=config, model=model, pixels=Pixels(data, config, torch.device("cpu"))), data
 
 
 def trained(config: RunConfig, data: ImageData, *, steps: int = 20, **values: object) -> FrozenModel:

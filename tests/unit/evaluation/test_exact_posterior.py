@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import scipy.stats
 import torch
 from known_models import bright, linear, trained
 
@@ -17,6 +18,7 @@ from vae_explorer.evaluation.cells import Refinement
 from vae_explorer.evaluation.exact_posterior import grid_slices, inspect_slices
 from vae_explorer.evaluation.ladder import climb_slices
 from vae_explorer.evaluation.slices import drain
+from vae_explorer.objective.bounds import iwae_bound, log_mean_exp_error, pareto_k_hat
 from vae_explorer.training.session import TrainingSession
 
 
@@ -205,6 +207,23 @@ def test_weights_that_are_not_finite_are_one_sentence(tiny_config, digits_data):
         drain(inspect_slices(model, grid, 0, is_fine=False))
 
 
+@torch.no_grad()
+def wide_samples(model, exact, *, samples):
+    """log p(x) with its standard error and k-hat, by draws of which half come from q and half from 5 times as wide.
+
+    Draws of q alone miss a second mode that lies 4 standard deviations away, and k-hat cannot see that they do: of 200
+    images one has 13 % of its mass there, and 0.13 nats less by 100,000 draws of q.
+    """
+    generator = np.random.default_rng(exact.index)
+    scales = exact.scale.astype(float) * np.array([[1.0], [5.0]])
+    e = generator.normal(size=(samples, 2))
+    z = exact.loc + e * scales[generator.integers(2, size=samples)]
+    log_proposal = np.logaddexp.reduce([scipy.stats.norm(exact.loc, one).logpdf(z).sum(1) for one in scales])
+    log_joint = drain(exact_posterior.joint_values(model, exact_posterior.image_of(model, exact.index))(z))
+    weights = torch.tensor(log_joint - log_proposal + math.log(2))
+    return (float(f(weights)) for f in (iwae_bound, log_mean_exp_error, pareto_k_hat))
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_200_images_of_mnist_against_100_000_importance_samples_and_double_resolution(test_data_dir, monkeypatch):
@@ -218,7 +237,7 @@ def test_200_images_of_mnist_against_100_000_importance_samples_and_double_resol
     model = session.frozen()
     grid = drain(grid_slices(model))
     fine_rule, finer_rule = exact_posterior.FINE, Refinement(tolerance=2e-4, share=4e-5, most_codes=60_000)
-    told, true, away = [], [], []
+    told, true, away, reached = [], [], [], []
     for index in data.indices("test")[:200].tolist():
         coarse, fine = inspect(model, index, is_fine=False, grid=grid), inspect(model, index, grid=grid)
         monkeypatch.setattr(exact_posterior, "FINE", finer_rule)
@@ -226,16 +245,20 @@ def test_200_images_of_mnist_against_100_000_importance_samples_and_double_resol
         monkeypatch.setattr(exact_posterior, "FINE", fine_rule)
         told.append((coarse.error, fine.error))
         true.append((abs(coarse.gap - known.gap), abs(fine.gap - known.gap)))
-        sampled = drain(climb_slices(model, index, samples=100_000))
-        if sampled.k_hat < 0.5:  # elsewhere the samples' own error is not to be trusted
-            away.append(abs(sampled.log_px - known.log_px) / (sampled.log_px_mc_se + known.log_px_error))
+        log_px, mc_se, k_hat = wide_samples(model, known, samples=100_000)
+        if k_hat < 0.7:  # elsewhere the samples' own error is not to be trusted
+            away.append(abs(log_px - known.log_px) / (mc_se + known.log_px_error))
+        if index % 4 == 0:
+            sampled = drain(climb_slices(model, index, samples=100_000))
+            reached.append(sampled.log_px - known.log_px - 6 * sampled.log_px_mc_se - known.log_px_error)
     held = (np.array(true) <= np.array(told) + 1e-4).mean(0)
     most = f"told at most {np.max(told, axis=0)}, true at most {np.max(true, axis=0)}"
     logging.getLogger(__name__).info("%s, held %s, compared %d, %.2f errors away", most, held, len(away), max(away))
     assert (np.maximum(told, true) <= (5e-3, 1e-3)).all(), most
     assert (held >= 0.98).all(), f"{held} held, {most}"
-    assert len(away) > 60
-    assert max(away) < 6
+    assert len(away) > 190
+    assert max(away) < 5
+    assert max(reached) < 0  # q's own draws may miss mass, and never find too much
 
 
 @pytest.mark.parametrize("latent_dim", [1, 2])

@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from known_models import linear, trained
+from known_models import linear, mirrored, trained
 
 from vae_explorer.data.image_data import ImageData
 from vae_explorer.errors import DivergedError, UsageError
@@ -18,7 +18,7 @@ from vae_explorer.latent.statistics import spread_indices
 KEYS = {
     "elbo", "distortion", "kl", "elbo_se", "distortion_se", "kl_se", "elbo_mc_se", "kl_mc_se", "kl_per_dim", "n",
     "step", "samples", "bits_per_dim", "unit", "log_px", "log_px_se", "log_px_mc_se", "log_px_exact",
-    "log_px_exact_se", "log_px_exact_error", "elbo_exact", "elbo_exact_error", "gap", "gap_se", "gap_error",
+    "log_px_exact_se", "log_px_exact_error", "elbo_exact", "elbo_exact_error", "gap", "gap_se", "gap_error", "n_missed",
     "gap_estimate", "amortisation_gap", "amortisation_gap_se", "family_gap", "family_gap_se", "active_units",
     "mutual_information", "mutual_information_mc_se", "ess_median", "k_hat_median", "k_hat_bad_share",
     "classification_error", "n_exact", "n_improved", "n_information", "is_complete", "words",
@@ -234,6 +234,23 @@ def test_an_estimate_that_is_not_to_be_trusted_is_said_to_be(digits_data):
     few = report_of(known.model, known.data, split="all", samples=8)
     assert few["k_hat_median"] is None
     assert any("too few to say how far" in sentence for sentence in few["words"])
+
+
+def test_mass_that_no_draw_comes_upon_is_told_though_the_weights_look_well():
+    model, data = mirrored()
+    report = evaluate(model, data, split="test", samples=500, exact_images=4)
+    assert report["k_hat_bad_share"] == 0
+    assert report["log_px_exact"] - report["log_px"] == pytest.approx(math.log(2), abs=0.02)
+    assert (report["n_missed"], report["n_exact"]) == (4, 4)
+    assert any("too low for 4 of the 4" in sentence and "read log_px_exact" in sentence for sentence in report["words"])
+
+
+def test_where_the_draws_reach_all_mass_nothing_is_missed():
+    known = linear(2)
+    report = evaluate(known.model, known.data, split="all", samples=500, exact_images=8)
+    assert report["n_missed"] == 0
+    assert not any("hardly draws" in sentence for sentence in report["words"])
+    assert report_of(known.model, known.data, split="all", samples=500)["n_missed"] is None
 
 
 def test_a_learnt_prior_has_a_sampled_kl_with_its_error_and_none_of_each_dimension(tiny_config, digits_data):

@@ -110,6 +110,8 @@ class EngineLoop:
 
     def run(self) -> None:
         """Serve a window until ShutDown, then leave no thread behind."""
+        # Before the priority falls: whoever clicks waits for the reader as for the window.
+        self._reader.begin()
         yield_to_window()
         while not self.is_over:
             self.turn()

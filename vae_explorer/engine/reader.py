@@ -27,12 +27,16 @@ class Reader:
         self.is_on = False
         """Whether small requests are left to the reader."""
 
-    def turn_on(self, model: Any, data: ImageData) -> None:
-        """Answer from `model`, a frozen copy, from now on; starts the thread when it is first needed."""
-        self._source = (model, data)
+    def begin(self) -> None:
+        """Start the thread, with the priority of the caller's, unless it runs; it waits until it is turned on."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="vae-explorer reader", daemon=True)
             self._start()
+
+    def turn_on(self, model: Any, data: ImageData) -> None:
+        """Answer from `model`, a frozen copy, from now on; starts the thread when it is first needed."""
+        self._source = (model, data)
+        self.begin()
         if not self.is_on:
             self.is_on = True
             self._mailbox.divert_small(True)

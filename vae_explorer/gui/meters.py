@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from PySide6.QtCore import QEvent, QObject, QPoint, Qt, QTimer, Signal, qInstallMessageHandler
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, QPoint, Qt, QTimer, Signal, qInstallMessageHandler
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 
@@ -21,6 +21,7 @@ from vae_explorer.gui.tour_hands import wait_for
 
 FRAME_S = 1 / 60
 CLICK_EVERY_MS = 170
+PAINTED = QEvent.Type(QEvent.registerEventType())
 
 
 @contextlib.contextmanager
@@ -126,16 +127,18 @@ class ClickMeter(QObject):
             self._answered_id = answer.id
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Take the time once the picture that came with the answer is painted."""
+        """See the picture painted that came with the answer; its pixels are there when all of this painting is done."""
         if event.type() == QEvent.Type.Paint and self._is_open and self._answered_id >= self._asked:
             self._is_open = False
-            pressed = self._pressed_at
-            QTimer.singleShot(0, self, lambda: self._note(time.perf_counter() - pressed))
+            # Handled next, before whatever else waits: a timer of 0 ms would come after the next painting too.
+            QCoreApplication.postEvent(self, QEvent(PAINTED), Qt.EventPriority.HighEventPriority.value)
         return False
 
-    def _note(self, latency_s: float) -> None:
-        self.latency_s.append(latency_s)
-        self.shown.emit()
+    def customEvent(self, event: QEvent) -> None:
+        """Take the time."""
+        if event.type() == PAINTED:
+            self.latency_s.append(time.perf_counter() - self._pressed_at)
+            self.shown.emit()
 
     def stop(self) -> None:
         """End the presses."""

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from conftest import Engine
 from engine_fakes import FakeSessions
@@ -77,13 +78,15 @@ def test_a_failing_answer_leaves_the_reader_serving(
 
 
 def test_fast_steps_need_no_reader(
-    make_engine: Callable[..., Engine], sessions: FakeSessions, new_run: m.NewRun
+    make_engine: Callable[..., Engine], sessions: FakeSessions, new_run: m.NewRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    turned_on: list[int] = []
+    monkeypatch.setattr(Reader, "turn_on", lambda self, model, data: turned_on.append(model.step))
     engine = make_engine(sessions=sessions, clock=lambda: 0.0)
     engine.put(new_run, m.Start(until_step=100), m.Decode("map", 1, ORIGIN))
     engine.wait_for(m.Decoded)
     engine.wait_for_state(m.EngineState.FINISHED)
-    assert "vae-explorer reader" not in {thread.name for thread in threading.enumerate()}
+    assert turned_on == []
 
 
 def test_the_reader_works_on_one_thread_and_leaves_the_others_to_the_training() -> None:

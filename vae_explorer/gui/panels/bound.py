@@ -132,8 +132,8 @@ class BoundPanel(QWidget):
     def _connect(self) -> None:
         controller = self._controller
         controller.run_opened.connect(self._on_changed)
-        controller.selection_changed.connect(self._show_all)
-        controller.status_changed.connect(self._show_gap)
+        controller.selection_changed.connect(self._on_selection)
+        controller.status_changed.connect(self._on_status)
         self._feed.shown.connect(self._on_posterior)
         self._feed.looked.connect(self._on_looked)
         self._feed.failed.connect(self._on_failed)
@@ -150,6 +150,16 @@ class BoundPanel(QWidget):
         self._failed = None
         self._ask()
         self._show_all()
+
+    @Slot()
+    def _on_selection(self) -> None:
+        if self.isVisible():  # else it is shown anew when it is raised
+            self._show_all()
+
+    @Slot()
+    def _on_status(self) -> None:
+        if self.isVisible():
+            self._show_gap()
 
     @Slot(object)
     def _on_posterior(self, answer: Inspected | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from functools import partial
 
@@ -46,6 +47,10 @@ from vae_explorer.runs.records import LogRecord
 REDRAW_MS = 170
 """Records are gathered for so long, then one plot is drawn again, the next one as long after it: a curve of many points
 need not move more than twice a second, and three plots at once would hold up a click by 20 ms."""
+REDRAW_SHARE = 0.02
+"""What drawing curves may take of the window's time: where a plot takes longer, the next one comes later. A slow
+processor has no core to spare for a curve that moves six times a second."""
+SLOWEST_REDRAW_MS = 500
 
 READING_KEYS = (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Home, Qt.Key.Key_End, Qt.Key.Key_Escape)
 
@@ -221,9 +226,16 @@ class CurvesPanel(QWidget):
         if self._stack.currentWidget() is self._empty:
             self.redraw()
             return
+        began = time.thread_time()
         self._draw(self._stale[:1])
+        self._pace(time.thread_time() - began)
         if self._stale:
             self._redraw_timer.start()
+
+    def _pace(self, drawn_s: float) -> None:
+        """Choose when the next plot is drawn from what this one took, with its painting about twice the drawing."""
+        wanted_ms = round(1000 * 2 * drawn_s / REDRAW_SHARE)
+        self._redraw_timer.setInterval(min(max(REDRAW_MS, wanted_ms), SLOWEST_REDRAW_MS))
 
     def _draw(self, terms: list[Term]) -> None:
         marks = list(self._store.mark_places(self._bar.x_axis))

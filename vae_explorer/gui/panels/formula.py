@@ -207,7 +207,8 @@ class FormulaPanel(QWidget):
             self._forget()
             self._shown_image = selection.image
             self._ask()
-            self._show_page()
+            if self.isVisible():  # else it is shown anew when it is raised
+                self._show_page()
 
     def _on_codes(self, codes: CodesSnapshot) -> None:
         # New weights, so other numbers; a question still under way is answered by them anyway.

@@ -92,6 +92,6 @@ class MapPosterior(QObject):
         density.is_on, energy.is_on = self._tools.is_on("posterior"), self._tools.is_on("energy")
         self._is_lent = self._is_lent and density.is_on
         for layer in (density, energy):
-            layer.update()
+            layer.refresh()
         self._feed.set_layer(density.is_on or energy.is_on)
         self.shown_changed.emit()

@@ -12,8 +12,8 @@ from vae_explorer.latent.pixel_view import PixelView
 
 Floats = NDArray[np.float32]
 
-MOST_DISCS = 600
-"""Up to so many points in view are drawn one by one, in some 5 ms; more are rasterised."""
+MOST_DISCS = 400
+"""Up to so many points in view are drawn one by one: as many as take no longer than any number does, rasterised."""
 RIM_PX = 0.6
 
 

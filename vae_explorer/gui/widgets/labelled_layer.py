@@ -25,7 +25,7 @@ class LabelledLayer(MapLayer):
     def set_points(self, points: Points) -> None:
         """Ring these points; none where there are too many."""
         self.points = points if len(points) <= MOST_RINGS else points[:0]
-        self.update()
+        self.refresh()
 
     def paint_layer(self, painter: QPainter, frame: ViewFrame, ratio: float) -> None:
         """Draw the rings."""

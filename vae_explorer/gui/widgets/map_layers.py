@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt
+from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QPainterPath, QPen, QPolygonF
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
 from vae_explorer.gui.theme import LIGHT, Theme
 from vae_explorer.gui.widgets.cloud import CloudRaster
+from vae_explorer.gui.widgets.kept_picture import KeptPicture
 from vae_explorer.gui.widgets.picture import draw_framed, fitted_rect, is_pixelated
 from vae_explorer.gui.widgets.plot_style import tick_font, translucent
 from vae_explorer.gui.widgets.view_frame import ViewFrame
@@ -46,10 +47,14 @@ class Overlay:
 
 
 class MapLayer(pg.GraphicsObject):
-    """An item that covers the whole view and paints in pixels of the scene, so that sizes do not follow the zoom."""
+    """An item that covers the whole view and paints in pixels of the scene, so that sizes do not follow the zoom.
+
+    postpone: says whether a change is painted later, together with others.
+    """
 
     def __init__(self) -> None:
         super().__init__()
+        self.postpone: Callable[[MapLayer], bool] = lambda layer: False
         self._frame: ViewFrame | None = None
         self.theme: Theme = LIGHT
 
@@ -58,6 +63,11 @@ class MapLayer(pg.GraphicsObject):
         self.prepareGeometryChange()
         self._frame = frame
         self.update()
+
+    def refresh(self) -> None:
+        """Have the layer painted again, since what it shows has changed."""
+        if not self.postpone(self):
+            self.update()
 
     def paint_layer(self, painter: QPainter, frame: ViewFrame, ratio: float) -> None:
         """Paint in scene pixels; `ratio` is device pixels a scene pixel."""
@@ -104,15 +114,18 @@ class OverlayLayer(MapLayer):
         self.overlay = Overlay()
         self.thumbnail: QImage | None = None
         self.has_focus = False
-        self._rings_image = QImage()
-        self._rings_drawn: tuple[object, ...] = ()
+        self._rings = KeptPicture()  # dashes along a smooth curve take 5 ms
 
     def paint_layer(self, painter: QPainter, frame: ViewFrame, ratio: float) -> None:
         """Draw everything that is there, the crosshair last."""
         overlay = self.overlay
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setFont(tick_font())
-        painter.drawImage(QPointF(frame.left, frame.top), self._rings(frame, ratio))
+        outlines = b"".join(outline.tobytes() for outline in overlay.rings)
+        self._rings.paint(
+            painter, frame, ratio, (self.theme, overlay.is_line, outlines),
+            lambda onto: self._paint_rings(onto, frame),
+        )  # fmt: skip
         self._paint_path(painter, frame)
         for place, outline in enumerate(overlay.ellipses):
             self._paint_ellipse(painter, frame, outline, is_inner=place == 0)
@@ -124,28 +137,9 @@ class OverlayLayer(MapLayer):
         if overlay.crosshair is not None:
             self._paint_crosshair(painter, frame)
 
-    def _rings(self, frame: ViewFrame, ratio: float) -> QImage:
-        """Return the rings as a picture of the frame, drawn anew when anything of it has changed.
-
-        Dashes along a smooth curve take 5 ms, a click has 8 from the press to the pixels.
-        """
-        outlines = b"".join(outline.tobytes() for outline in self.overlay.rings)
-        wanted = (frame, ratio, self.theme, self.overlay.is_line, outlines)
-        if wanted != self._rings_drawn:
-            size = QSize(math.ceil(frame.width * ratio), math.ceil(frame.height * ratio))
-            image = QImage(size, QImage.Format.Format_ARGB32_Premultiplied)
-            image.setDevicePixelRatio(ratio)
-            image.fill(0)
-            painter = QPainter(image)
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            painter.setFont(tick_font())
-            painter.translate(-frame.left, -frame.top)
-            self._paint_rings(painter, frame)
-            painter.end()
-            self._rings_image, self._rings_drawn = image, wanted
-        return self._rings_image
-
     def _paint_rings(self, painter: QPainter, frame: ViewFrame) -> None:
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setFont(tick_font())
         painter.setBrush(Qt.BrushStyle.NoBrush)
         for sigma, outline in enumerate(self.overlay.rings, start=1):
             px = frame.to_px(outline)

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QPointF, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QElapsedTimer, QEvent, QPointF, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QFocusEvent, QImage, QKeyEvent, QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QWidget
 
@@ -29,6 +29,11 @@ SETTLE_MS = 120
 """The view has settled once it has not moved for so long."""
 OVERLAY_MS = 12
 """The crosshair is drawn with its picture if that comes so soon: drawn before, it would hold the picture up by 5 ms."""
+UNTOUCHED_MS = 60
+"""What changes by itself is painted so long after the first of it: a snapshot brings points, pictures and a plane one
+after the other, each of which would have the whole map painted."""
+HAND_MS = 500
+"""What changes within so long after a press, a move, a turn of the wheel or a key is painted at once."""
 STEP_PX, BIG_STEP_PX = 4.0, 40.0
 """How far an arrow key moves the selection, without and with Shift."""
 NARROWEST, WIDEST = 1e-3, 1e4
@@ -94,6 +99,7 @@ class MapView(pg.PlotWidget):
         )  # fmt: skip
         for depth, layer in enumerate(self._layers):
             layer.setZValue(depth)
+            layer.postpone = self._postpone
             self._box.addItem(layer, ignoreBounds=True)
         self._settling = QTimer(self, singleShot=True, interval=SETTLE_MS)
         self._settling.timeout.connect(self.view_settled)
@@ -101,7 +107,11 @@ class MapView(pg.PlotWidget):
         self._resting = QTimer(self, singleShot=True, interval=SETTLE_MS)
         self._resting.timeout.connect(self.cloud.raster.prepare)
         self._overlay_due = QTimer(self, singleShot=True, interval=OVERLAY_MS, timerType=Qt.TimerType.PreciseTimer)
-        self._overlay_due.timeout.connect(self.over.update)
+        self._overlay_due.timeout.connect(self.over.refresh)
+        self._hand = QElapsedTimer()
+        self._postponed: set[MapLayer] = set()
+        self._postponed_due = QTimer(self, singleShot=True, interval=UNTOUCHED_MS)
+        self._postponed_due.timeout.connect(self._paint_postponed)
         self._pointer: QPointF | None = None
         self._pressed_at: QPointF | None = None
         self._grabbed: End | None = None
@@ -167,7 +177,7 @@ class MapView(pg.PlotWidget):
     def _on_cloud_changed(self) -> None:
         self._resting.start()
         for layer in (self.cloud, self.marks, self.scale):
-            layer.update()
+            layer.refresh()
 
     def set_overlay(self, overlay: Overlay) -> None:
         """Draw these things over the points."""
@@ -179,7 +189,7 @@ class MapView(pg.PlotWidget):
         """Show a picture beside the crosshair, or none."""
         self._overlay_due.stop()
         self.over.thumbnail = image
-        self.over.update()
+        self.over.refresh()
 
     def set_aspect_locked(self, is_locked: bool) -> None:
         """Keep one unit of x as long as one of y, or let both scale alone."""
@@ -231,6 +241,20 @@ class MapView(pg.PlotWidget):
             layer.set_frame(frame)
         self._settling.start()
         self.view_moved.emit()
+
+    def _postpone(self, layer: MapLayer) -> bool:
+        if self._hand.isValid() and not self._hand.hasExpired(HAND_MS):
+            return False
+        self._postponed.add(layer)
+        if not self._postponed_due.isActive():
+            self._postponed_due.start()
+        return True
+
+    @Slot()
+    def _paint_postponed(self) -> None:
+        for layer in self._postponed:
+            layer.update()
+        self._postponed.clear()
 
     def _end_at(self, at: QPointF) -> End | None:
         frame, overlay = self.frame(), self.over.overlay
@@ -287,6 +311,7 @@ class MapView(pg.PlotWidget):
         return bool(super().event(event))
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
+        self._hand.start()
         at = event.position()
         is_left = event.button() == Qt.MouseButton.LeftButton
         if event.button() == Qt.MouseButton.MiddleButton or (is_left and self._is_space_down):
@@ -300,6 +325,7 @@ class MapView(pg.PlotWidget):
         event.accept()
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        self._hand.start()
         at = event.position()
         if self._panned_from is not None:
             delta = at - self._panned_from
@@ -317,6 +343,7 @@ class MapView(pg.PlotWidget):
         event.accept()
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        self._hand.start()
         at = event.position()
         if self._panned_from is not None:
             self._panned_from = None
@@ -343,12 +370,14 @@ class MapView(pg.PlotWidget):
         self.mousePressEvent(event)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
+        self._hand.start()
         notches = event.angleDelta().y() / 120
         if notches:
             self.zoom(ZOOM_A_NOTCH**notches, event.position())
         event.accept()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
+        self._hand.start()
         key = Qt.Key(event.key())
         if key == Qt.Key.Key_Space:
             self._is_space_down = True

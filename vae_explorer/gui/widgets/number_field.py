@@ -149,12 +149,13 @@ class NumberField(QLineEdit):
         self._mark(True)
 
     def _mark(self, is_valid: bool) -> None:
-        self._is_valid = is_valid
+        has_changed, self._is_valid = is_valid != self._is_valid, is_valid
         text = self._help if is_valid else self.expectation()
         if text != self.toolTip():
             self.setToolTip(text)
             self.setAccessibleDescription(text)
-        self.update()
+        if has_changed:
+            self.update()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Step on the arrow and page keys, restore on Escape."""

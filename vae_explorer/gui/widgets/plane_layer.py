@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from PySide6.QtCore import QRectF
 from PySide6.QtGui import QImage, QPainter
 
+from vae_explorer.gui.widgets.kept_picture import KeptPicture
 from vae_explorer.gui.widgets.map_layers import MapLayer
 from vae_explorer.gui.widgets.plane_grid import Extent
 from vae_explorer.gui.widgets.view_frame import ViewFrame
@@ -43,6 +44,7 @@ class PlaneLayer(MapLayer):
     def __init__(self) -> None:
         super().__init__()
         self._plane: Plane | None = None
+        self._picture = KeptPicture()
         self._negatives: dict[int, QImage] = {}
         self.is_ink = False
         """Whether bright pixels are drawn as ink on the ground: strokes on black would be a black wall by daylight."""
@@ -50,7 +52,7 @@ class PlaneLayer(MapLayer):
     def set_plane(self, plane: Plane | None) -> None:
         """Show a plane, or what has come to the one that is shown; None shows nothing."""
         self._plane = plane
-        self.update()
+        self.refresh()
 
     @property
     def plane(self) -> Plane | None:
@@ -59,8 +61,12 @@ class PlaneLayer(MapLayer):
 
     def paint_layer(self, painter: QPainter, frame: ViewFrame, ratio: float) -> None:
         """Draw the plane, faded towards the ground so that the points stay what is looked at."""
-        if self._plane is None:
-            return
+        if self._plane is not None:
+            shown = (self.theme, self.is_ink, self._plane)
+            self._picture.paint(painter, frame, ratio, shown, lambda onto: self._paint_plane(onto, frame, ratio))
+
+    def _paint_plane(self, painter: QPainter, frame: ViewFrame, ratio: float) -> None:
+        assert self._plane is not None
         if self.is_ink:
             painter.setOpacity(0.55 if self.theme.is_dark else 0.38)
         else:

@@ -25,7 +25,7 @@ class PointMarks(MapLayer):
         """Mark these points."""
         if (selected, hovered) != (self.selected, self.hovered):
             self.selected, self.hovered = selected, hovered
-            self.update()
+            self.refresh()
 
     def paint_layer(self, painter: QPainter, frame: ViewFrame, ratio: float) -> None:
         """Draw the points, each on a halo of the ground."""

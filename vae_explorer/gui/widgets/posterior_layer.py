@@ -36,7 +36,7 @@ class LatticeLayer(MapLayer):
         """Draw this answer, or none. Its picture is made when it is painted: while it trains most never are."""
         if answer is not self.shown:
             self.shown, self._image = answer, None
-        self.update()
+            self.refresh()
 
     def paint_layer(self, painter: QPainter, frame: ViewFrame, ratio: float) -> None:
         """Draw what is shown, as a plane or as a line."""
@@ -103,7 +103,7 @@ class PosteriorLayer(LatticeLayer):
     def set_q(self, loc: Floats | None, scale: Floats | None = None) -> None:
         """Draw another q (latent_dim,) than the answer's beside a curve; on a plane the map draws its ellipse."""
         self._q = None if loc is None or scale is None else (loc, scale)
-        self.update()
+        self.refresh()
 
     def paint_layer(self, painter: QPainter, frame: ViewFrame, ratio: float) -> None:
         """Draw the density, and the mode on top."""

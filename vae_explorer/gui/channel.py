@@ -98,9 +98,9 @@ class Channel(QObject):
             self.answered.emit(answer)
 
     def offer(self, answer: m.Answer) -> None:
-        """Hand over an answer to no question (stored with a run), unless a question was answered already.
+        """Hand over what a run's folder has to show, unless the engine has answered a question already.
 
-        The answers to questions that are under way are still delivered."""
+        The engine's answers to questions that are under way are still delivered."""
         if not self._has_answered:
             self.answered.emit(answer)
 

@@ -98,6 +98,7 @@ class ModelController(QObject):
         self.sweeps = Sweeps(self)
         self._coming_sweep: ComingRun | None = None
         self._stored: m.RunOpened | None = None
+        self._stored_answer: Callable[[m.Request], m.Answer | None] | None = None
         self.config: RunConfig | None = None
         self.draft = RunConfig()
         self.draft_images: tuple[DataConfig, ImageData] | None = None
@@ -119,8 +120,15 @@ class ModelController(QObject):
     def channel(self, name: str) -> Channel:
         """Return the request stream of a panel, made on first use."""
         if name not in self._channels:
-            self._channels[name] = Channel(name, self._send, self)
+            self._channels[name] = Channel(name, self._ask, self)
         return self._channels[name]
+
+    def _ask(self, question: m.Request) -> None:
+        """Send a question; until the engine has opened the run, what its folder can answer is shown meanwhile."""
+        self._send(question)
+        answer = None if self._stored_answer is None else self._stored_answer(question)
+        if answer is not None:
+            self._channels[question.channel].offer(answer)
 
     @property
     def is_waiting(self) -> bool:
@@ -256,9 +264,16 @@ class ModelController(QObject):
         self.set_draft(config)
         self._send(m.OpenRun(path, data, self._new_run_path(config, data)))
 
-    def show_stored(self, event: m.RunOpened, data: ImageData) -> None:
-        """Show a run from its folder before the engine has opened it; its own RunOpened of that step adds nothing."""
-        self._stored = event
+    def show_stored(
+        self,
+        event: m.RunOpened,
+        data: ImageData,
+        answer: Callable[[m.Request], m.Answer | None] | None = None,
+    ) -> None:
+        """Show a run from its folder before the engine has opened it; its own RunOpened of that step adds nothing.
+
+        answer: what the folder says to a question at once, if anything, until the engine has opened the run."""
+        self._stored, self._stored_answer = event, answer
         self._open(event, data)
 
     def retell(self) -> None:
@@ -526,7 +541,7 @@ class ModelController(QObject):
         elif self.config is not None and self.opened is not None and event.run_path == self.opened.run_path:
             # The open run again: another program, which trains it, has gone back to an earlier checkpoint.
             event = replace(event, config=msgspec.structs.replace(event.config, data=self.config.data))
-        stored, self._stored = self._stored, None
+        stored, self._stored, self._stored_answer = self._stored, None, None
         if stored is not None and (stored.run_path, stored.step) == (event.run_path, event.step):
             self.opened = event
         else:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
-from vae_explorer.engine.messages import CodesSnapshot, Decoded, EngineState, RunOpened, RunStatus
+from vae_explorer.engine.mailbox import is_readers
+from vae_explorer.engine.messages import CodesSnapshot, Decode, Decoded, EngineState, Request, RunOpened, RunStatus
 from vae_explorer.gui.controller import ModelController
 from vae_explorer.gui.data_loader import LoadedRun
 from vae_explorer.runs.records import MetricRecord
+from vae_explorer.runs.stored_decoder import StoredDecoder
 from vae_explorer.runs.view import StoredView
 
 
@@ -24,7 +28,8 @@ def show_stored_view(controller: ModelController, run: LoadedRun) -> bool:
         config=run.config, run_path=run.folder.path, step=view.step, is_read_only=run.folder.is_read_only,
         records=tuple(run.folder.read_records(up_to_step=view.step)), n_parameters=0,
     )  # fmt: skip
-    controller.show_stored(opened, run.data)
+    decoder = StoredDecoder(run.folder, checkpoints[-1], run.data.shape)
+    controller.show_stored(opened, run.data, partial(stored_answer, decoder))
     controller.handle(stored_status(opened, run))
     controller.handle(stored_codes(view, len(run.data)))
     plane = Decoded("plane", 0, view.step, view.plane_z, view.plane_unit_images)
@@ -38,6 +43,15 @@ def stored_codes(view: StoredView, n_images: int) -> CodesSnapshot:
         step=view.step, indices=view.indices, loc=view.loc, scale=view.scale, elbo=view.elbo, kl=view.kl,
         distortion=view.distortion, kl_per_dim=view.kl_per_dim, is_complete=len(np.unique(view.indices)) == n_images,
     )  # fmt: skip
+
+
+def stored_answer(decoder: StoredDecoder, question: Request) -> Decoded | None:
+    """Answer a question for the mean pictures of a few codes; all others, and what it cannot, wait for the engine."""
+    if not isinstance(question, Decode) or not is_readers(question) or question.is_8_bit:
+        return None
+    is_mean = question.draw_seed is None and question.label is None
+    images = decoder.decode(question.z) if is_mean else None
+    return None if images is None else Decoded(question.channel, question.id, decoder.step, question.z, images)
 
 
 def stored_status(opened: RunOpened, run: LoadedRun) -> RunStatus:

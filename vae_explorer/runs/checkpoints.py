@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,9 +98,11 @@ class CheckpointStore:
         self._prune(step)
         return path
 
-    def read(self, entry: CheckpointEntry) -> tuple[dict[str, AnyArray], dict[str, Any]]:
-        """Return (arrays, meta); RunError when the file is damaged or is not what its name says."""
-        tensors, metadata = read_tensors(entry.path)
+    def read(
+        self, entry: CheckpointEntry, *, only: Container[str] | None = None
+    ) -> tuple[dict[str, AnyArray], dict[str, Any]]:
+        """Return (arrays, meta), of the arrays `only` those; RunError: damaged, or not what the file's name says."""
+        tensors, metadata = read_tensors(entry.path, only=only)
         return tensors, _state_of(entry, metadata)
 
     def _found(self) -> list[tuple[int, Path]]:

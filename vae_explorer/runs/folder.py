@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -153,9 +153,11 @@ class RunFolder:
             self._log.sync()
             return self._checkpoints.write(step, tensors, meta, is_best=is_best)
 
-    def read_checkpoint(self, entry: CheckpointEntry) -> tuple[dict[str, AnyArray], dict[str, Any]]:
-        """Return (arrays, meta) of a checkpoint; RunError when it is damaged."""
-        return self._checkpoints.read(entry)
+    def read_checkpoint(
+        self, entry: CheckpointEntry, *, only: Container[str] | None = None
+    ) -> tuple[dict[str, AnyArray], dict[str, Any]]:
+        """Return (arrays, meta) of a checkpoint, of the arrays `only` those named; RunError when it is damaged."""
+        return self._checkpoints.read(entry, only=only)
 
     # ---- lock -------------------------------------------------------------------------------------------------------
 

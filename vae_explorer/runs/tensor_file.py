@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -76,13 +76,16 @@ def read_header(path: Path) -> TensorHeader:
         raise RunError(f"{path} cannot be read ({error.strerror}).") from None
 
 
-def read_tensors(path: Path) -> tuple[dict[str, AnyArray], dict[str, str]]:
-    """Return arrays (writable, native memory) and metadata; RunError as `read_header`, or when memory is too small."""
+def read_tensors(path: Path, *, only: Container[str] | None = None) -> tuple[dict[str, AnyArray], dict[str, str]]:
+    """Return arrays (writable, native memory) and metadata; RunError as `read_header`, or when memory is too small.
+
+    only: names of those that are wanted, None for all; the bytes of others are not read."""
     try:
         with path.open("rb") as file:
             header = _checked_header(file, path)
-            _check_memory(header, path)
-            arrays = {entry.name: _read_entry(file, entry, header.data_start) for entry in header.entries}
+            wanted = [entry for entry in header.entries if only is None or entry.name in only]
+            _check_memory(wanted, path)
+            arrays = {entry.name: _read_entry(file, entry, header.data_start) for entry in wanted}
     except OSError as error:
         raise RunError(f"{path} cannot be read ({error.strerror}).") from None
     except EOFError:
@@ -144,9 +147,9 @@ def _check_cover(entries: list[TensorEntry], n_bytes: int, path: Path) -> None:
         raise _damaged(path, f"its header describes {position:,} bytes of arrays and {n_bytes:,} follow it")
 
 
-def _check_memory(header: TensorHeader, path: Path) -> None:
+def _check_memory(entries: list[TensorEntry], path: Path) -> None:
     """A sparse file can back any size with nothing: ask for the memory before taking it."""
-    needed = header.entries[-1].end if header.entries else 0
+    needed = sum(entry.end - entry.begin for entry in entries)
     free = free_memory_bytes()
     if needed > free:
         raise RunError(

@@ -33,6 +33,8 @@ LATE = {
 }  # fmt: skip
 """Docks whose panels, under tabs that are not raised, are built after the first picture of the window: modules and
 classes. To import and build them takes as long as everything that is seen at first."""
+PAUSE_MS = 50
+"""Before each late panel. Qt paints some milliseconds after it was asked to: a press would wait for the next panel."""
 
 
 class Panels:
@@ -123,10 +125,14 @@ class Docks(QObject):
     # ---- late panels ------------------------------------------------------------------------------------------------
 
     def build_soon(self) -> None:
-        """Build the late panels one after the other, each in a turn of the event loop of its own."""
+        """Build the late panels one after the other, each after a pause in which the window shows what has come."""
+        if self._waiting:
+            QTimer.singleShot(PAUSE_MS, self, self._build_on)
+
+    def _build_on(self) -> None:
         if self._waiting:
             self._build_next()
-            QTimer.singleShot(0, self, self.build_soon)
+            self.build_soon()
 
     def build_rest(self) -> None:
         """Build the late panels that are not there yet, now."""

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QApplication
 from vae_explorer import __version__
 from vae_explorer.engine.mailbox import Mailbox
 from vae_explorer.engine.messages import Event, ShutDown
+from vae_explorer.engine.preload import preload_torch
 from vae_explorer.errors import VaeExplorerError
 from vae_explorer.gui.controller import ModelController
 from vae_explorer.gui.data_loader import DataLoader, read_run
@@ -91,6 +92,7 @@ class Explorer(QObject):
         self.window.files.show_run(demo)
 
     def _build_loop(self) -> Runnable:
+        preload_torch()
         from vae_explorer.engine.loop import EngineLoop
 
         return EngineLoop(self.mailbox, self.pump.outbox)

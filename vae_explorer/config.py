@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
-import tomlkit
 
 from vae_explorer.errors import ConfigError, DataError, nearest_hint
 from vae_explorer.settings import DataConfig, ModelConfig, ObjectiveConfig, TrainConfig
@@ -53,6 +52,8 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     def to_toml(self) -> str:
         """Return the configuration as TOML; `from_toml` reads it back to an equal one."""
+        import tomlkit  # here, as for all that only writing takes: the window's first picture would wait for it
+
         return tomlkit.dumps(self.to_dict())
 
     @staticmethod

@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import platform
 from collections.abc import Iterable
-from importlib import metadata
 
 from vae_explorer import __version__
 from vae_explorer.gui.window_state import config_dir
@@ -40,6 +39,8 @@ def shortcuts_html(described: Iterable[tuple[str, str, str]]) -> str:
 
 def about_html() -> str:
     """Return name, version, licence and where things are kept."""
+    from importlib import metadata
+
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("numpy", "torch", "PySide6-Essentials"))
     return (
         f"<h3>vae-explorer {__version__}</h3>"

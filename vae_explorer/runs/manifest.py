@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import platform
 import tomllib
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import tomlkit
 
 from vae_explorer import __version__
 from vae_explorer.atomic_files import write_bytes_atomically
@@ -39,6 +37,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
 def program_versions() -> dict[str, str]:
     """Return the versions of this program and of what decides its numbers, without importing any of them."""
+    from importlib import metadata
+
     versions = {"vae-explorer": __version__, "python": platform.python_version()}
     for name in ("torch", "numpy"):
         try:
@@ -50,6 +50,8 @@ def program_versions() -> dict[str, str]:
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write run.toml atomically; OSError when the disk refuses."""
+    import tomlkit
+
     table = {key: value for key, value in msgspec.to_builtins(manifest).items() if value is not None}
     write_bytes_atomically(folder / MANIFEST_NAME, tomlkit.dumps(table).encode())
 

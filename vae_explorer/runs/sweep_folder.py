@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated
 
 import msgspec
-import tomlkit
 from msgspec import Meta
 
 from vae_explorer.atomic_files import write_bytes_atomically
@@ -116,6 +115,8 @@ def check_new(path: Path) -> None:
 
 def write_sweep(path: Path, names: Sequence[str], *, left: Sequence[str] = ()) -> None:
     """Write sweep.toml, atomically; RunError when the disk refuses."""
+    import tomlkit
+
     table = {"format": 1, "runs": list(names), "left": list(left)}
     try:
         path.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 import os
 import stat
+from importlib import metadata
 
 import numpy as np
 import pytest
@@ -11,8 +12,8 @@ from vae_explorer import atomic_files, resource_files
 from vae_explorer.config import RunConfig
 from vae_explorer.data.image_data import ImageData
 from vae_explorer.errors import RunError, UsageError
-from vae_explorer.runs import manifest as manifest_module
 from vae_explorer.runs.folder import RunFolder
+from vae_explorer.runs.manifest import program_versions
 
 
 def test_what_was_created_is_what_is_opened(tmp_path, data):
@@ -156,7 +157,7 @@ def test_a_write_that_the_disk_refuses_is_one_sentence(run, monkeypatch):
 
 def test_versions_leave_out_what_is_not_installed(monkeypatch):
     def missing(name):
-        raise manifest_module.metadata.PackageNotFoundError(name)
+        raise metadata.PackageNotFoundError(name)
 
-    monkeypatch.setattr(manifest_module.metadata, "version", missing)
-    assert set(manifest_module.program_versions()) == {"vae-explorer", "python"}
+    monkeypatch.setattr(metadata, "version", missing)
+    assert set(program_versions()) == {"vae-explorer", "python"}

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from vae_explorer import __version__
 from vae_explorer.arguments import SentenceParser, axes, checkpoint, end, one_of, whole_number
 from vae_explorer.errors import CancelledError, VaeExplorerError
+from vae_explorer.openmp import sleep_soon
 
 EXIT_CODES = (
     "exit codes: 0 ok, 1 failure, 2 usage (also an unknown name or key, or an --out that exists),\n"
@@ -28,6 +29,7 @@ ENDS = ("--from", "--to")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; every failure ends in one sentence on stderr."""
     args = parse(sys.argv[1:] if argv is None else argv)
+    sleep_soon()
     if args.debug or args.command not in WITH_WINDOW:  # the window keeps a log of its own
         level = logging.DEBUG if args.debug else logging.WARNING
         logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")

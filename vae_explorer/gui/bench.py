@@ -11,12 +11,14 @@ import sys
 import tempfile
 
 from vae_explorer.bench.task import drawn_images, task_config
+from vae_explorer.openmp import sleep_soon
 
 
 def main(device: str, seconds: str) -> None:
     """Measure while the task trains on `device`, for `seconds` untouched and as long under clicks."""
     if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")) and sys.platform.startswith("linux"):
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    sleep_soon()
     from vae_explorer.gui.meters import live_figures
 
     with tempfile.TemporaryDirectory() as folder:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from PySide6.QtCore import QPointF, QSize
+from PySide6.QtCore import QSize
 from PySide6.QtGui import QImage, QPainter
 
 from vae_explorer.gui.widgets.view_frame import ViewFrame
@@ -21,15 +21,14 @@ class KeptPicture:
         self._image = QImage()
         self._drawn: tuple[object, ...] = ()
 
-    def paint(
-        self, painter: QPainter, frame: ViewFrame, ratio: float, shown: tuple[object, ...],
-        draw: Callable[[QPainter], None],
-    ) -> None:  # fmt: skip
-        """Paint the picture on `frame`; `draw` makes it, in scene pixels, where `shown`, all that it shows, is new."""
+    def of(
+        self, frame: ViewFrame, ratio: float, shown: tuple[object, ...], draw: Callable[[QPainter], None]
+    ) -> QImage:  # fmt: skip
+        """Return the picture of a frame; `draw` makes it, in scene pixels, where `shown`, all that it shows, is new."""
         wanted = (frame, ratio, *shown)
         if wanted != self._drawn:
             self._image, self._drawn = _drawn(frame, ratio, draw), wanted
-        painter.drawImage(QPointF(frame.left, frame.top), self._image)
+        return self._image
 
 
 def _drawn(frame: ViewFrame, ratio: float, draw: Callable[[QPainter], None]) -> QImage:

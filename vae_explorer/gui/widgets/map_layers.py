@@ -69,6 +69,9 @@ class MapLayer(pg.GraphicsObject):
         if not self.postpone(self):
             self.update()
 
+    def prepare(self, frame: ViewFrame, ratio: float) -> None:
+        """Make what painting would wait for, so that it is not all done in one go."""
+
     def paint_layer(self, painter: QPainter, frame: ViewFrame, ratio: float) -> None:
         """Paint in scene pixels; `ratio` is device pixels a scene pixel."""
         raise NotImplementedError
@@ -101,6 +104,10 @@ class CloudLayer(MapLayer):
         super().__init__()
         self.raster = CloudRaster()
 
+    def prepare(self, frame: ViewFrame, ratio: float) -> None:
+        """Make the newest image of the points."""
+        self.raster.image(frame, ratio)
+
     def paint_layer(self, painter: QPainter, frame: ViewFrame, ratio: float) -> None:
         """Draw the newest image of the points."""
         painter.drawImage(QPointF(frame.left, frame.top), self.raster.image(frame, ratio))
@@ -122,10 +129,10 @@ class OverlayLayer(MapLayer):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setFont(tick_font())
         outlines = b"".join(outline.tobytes() for outline in overlay.rings)
-        self._rings.paint(
-            painter, frame, ratio, (self.theme, overlay.is_line, outlines),
-            lambda onto: self._paint_rings(onto, frame),
-        )  # fmt: skip
+        rings = self._rings.of(
+            frame, ratio, (self.theme, overlay.is_line, outlines), lambda onto: self._paint_rings(onto, frame)
+        )
+        painter.drawImage(QPointF(frame.left, frame.top), rings)
         self._paint_path(painter, frame)
         for place, outline in enumerate(overlay.ellipses):
             self._paint_ellipse(painter, frame, outline, is_inner=place == 0)

@@ -110,6 +110,7 @@ class MapView(pg.PlotWidget):
         self._overlay_due.timeout.connect(self.over.refresh)
         self._hand = QElapsedTimer()
         self._postponed: set[MapLayer] = set()
+        self._unprepared: set[MapLayer] = set()
         self._postponed_due = QTimer(self, singleShot=True, interval=UNTOUCHED_MS)
         self._postponed_due.timeout.connect(self._paint_postponed)
         self._pointer: QPointF | None = None
@@ -246,12 +247,20 @@ class MapView(pg.PlotWidget):
         if self._hand.isValid() and not self._hand.hasExpired(HAND_MS):
             return False
         self._postponed.add(layer)
+        self._unprepared.add(layer)
         if not self._postponed_due.isActive():
-            self._postponed_due.start()
+            self._postponed_due.start(UNTOUCHED_MS)
         return True
 
     @Slot()
     def _paint_postponed(self) -> None:
+        """Make ready what has changed, a layer at a time so that a click can come between, then have it painted."""
+        if self._unprepared:
+            layer = self._unprepared.pop()
+            if layer.isVisible():
+                layer.prepare(self.frame(), self.viewport().devicePixelRatioF())
+            self._postponed_due.start(0)
+            return
         for layer in self._postponed:
             layer.update()
         self._postponed.clear()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from PySide6.QtCore import QRectF
+from PySide6.QtCore import QPointF, QRectF
 from PySide6.QtGui import QImage, QPainter
 
 from vae_explorer.gui.widgets.kept_picture import KeptPicture
@@ -62,8 +62,16 @@ class PlaneLayer(MapLayer):
     def paint_layer(self, painter: QPainter, frame: ViewFrame, ratio: float) -> None:
         """Draw the plane, faded towards the ground so that the points stay what is looked at."""
         if self._plane is not None:
-            shown = (self.theme, self.is_ink, self._plane)
-            self._picture.paint(painter, frame, ratio, shown, lambda onto: self._paint_plane(onto, frame, ratio))
+            painter.drawImage(QPointF(frame.left, frame.top), self._drawn(frame, ratio))
+
+    def prepare(self, frame: ViewFrame, ratio: float) -> None:
+        """Draw the plane's picture."""
+        if self._plane is not None:
+            self._drawn(frame, ratio)
+
+    def _drawn(self, frame: ViewFrame, ratio: float) -> QImage:
+        shown = (self.theme, self.is_ink, self._plane)
+        return self._picture.of(frame, ratio, shown, lambda onto: self._paint_plane(onto, frame, ratio))
 
     def _paint_plane(self, painter: QPainter, frame: ViewFrame, ratio: float) -> None:
         assert self._plane is not None

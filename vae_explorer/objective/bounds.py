@@ -124,9 +124,9 @@ def iwae_signal(log_weight: Tensor) -> Tensor:
         return log_weight
     others = (log_weight.sum(0) - log_weight) / (n - 1)  # (K, B)
     # replaced[k] is the bound with weight k replaced; (K, K, B), so that nothing large is subtracted from large.
-    replaced = log_weight.unsqueeze(0).repeat(n, 1, 1)
-    each = torch.arange(n, device=log_weight.device)
-    replaced[each, each] = others
+    # Chosen, not written by indices: under vmap torch would make those on the CPU, which no captured step may read.
+    is_own = torch.eye(n, dtype=torch.bool, device=log_weight.device).unsqueeze(-1)
+    replaced = torch.where(is_own, others, log_weight)
     return iwae_bound(log_weight) - (torch.logsumexp(replaced, dim=1) - math.log(n))
 
 

@@ -7,7 +7,7 @@ so that any number is a few of them, and what is due at a step is done exactly t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cache
@@ -18,7 +18,7 @@ from torch import Tensor
 
 from vae_explorer.objective.terms import Live
 from vae_explorer.training.batches import Batches
-from vae_explorer.training.live_values import LiveValues
+from vae_explorer.training.live_values import InForce
 
 MOST_UPDATES = 64
 """Updates of the longest slice."""
@@ -34,7 +34,7 @@ class StepInputs:
     """What an update reads beside model, images and noise, on the device.
 
     indices: int64 (B,), of the whole batch. labels: int64 (n,), of its first n images, or None. rate: the learning
-    rate; with live all that is steered, scalars.
+    rate; with live all that is steered, scalars, or (M,) of M models that are trained side by side.
     """
 
     indices: Tensor
@@ -56,18 +56,30 @@ class Recorder(Protocol):
         """Return how long the device takes; waits for it."""
 
 
+InForceAt = Callable[[int], Sequence[InForce]]
+"""From a step to what holds in the update that follows it, of each model."""
+
+
 class SliceBuffers:
     """The inputs of MOST_UPDATES updates, in tensors that stay where they are."""
 
     def __init__(
-        self, batches: Batches, live: LiveValues, *, batch_size: int, device: torch.device, most: int = MOST_UPDATES
+        self,
+        batches: Batches,
+        in_force: InForceAt,
+        *,
+        shape: tuple[int, ...] = (),
+        batch_size: int,
+        device: torch.device,
+        most: int = MOST_UPDATES,
     ) -> None:
-        self._batches, self._live = batches, live
+        """shape: of each live value as an update reads it, (M,) where `in_force` is of M models side by side."""
+        self._batches, self._in_force, self._shape = batches, in_force, torch.Size(shape)
         # All that an update reads begins at a multiple of 16 bytes: a compiled function would copy it first otherwise.
         self._indices = _even_rows(most, batch_size, device=device)
         self._labels = _even_rows(most, batches.n_labelled, device=device)
-        self._values = torch.zeros(most, 3, 4, device=device)
-        self._written: list[tuple[float, float, float]] = []
+        self._values = torch.zeros(most, 3, -(-self._shape.numel() // 4) * 4, device=device)
+        self._written: list[list[tuple[float, float, float]]] = []
         self._has_labels = False
 
     def fill(self, step: int, n: int) -> None:
@@ -77,16 +89,18 @@ class SliceBuffers:
         self._has_labels = labels is not None
         if labels is not None:
             self._labels[:n].copy_(labels)
-        in_force = [self._live.in_force(step + place) for place in range(n)]
-        values = [(one.learning_rate, one.beta, one.free_bits) for one in in_force]
+        in_force = (self._in_force(step + place) for place in range(n))
+        values = [[(one.learning_rate, one.beta, one.free_bits) for one in models] for models in in_force]
         if values != self._written[:n]:
+            table = torch.zeros(n, *self._values.shape[1:])
+            table[..., : self._shape.numel()] = torch.tensor(values).transpose(1, 2)
             # From memory that is not pinned: CUDA has taken it over before it returns, and waits for nothing.
-            self._values[:n].copy_(torch.tensor(values).unsqueeze(-1).repeat(1, 1, 4), non_blocking=True)
+            self._values[:n].copy_(table, non_blocking=True)
             self._written[:n] = values
 
     def row(self, place: int) -> StepInputs:
         """Return the inputs of the update with this number in a slice, views; with labels where they were filled."""
-        rate, beta, free_bits = self._values[place, :, 0].unbind()
+        rate, beta, free_bits = (of[: self._shape.numel()].view(self._shape) for of in self._values[place])
         labels = self._labels[place] if self._has_labels else None
         return StepInputs(self._indices[place], labels, rate, Live(beta=beta, free_bits=free_bits))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -32,6 +33,12 @@ def is_evaluation_due(step: int, train: TrainConfig, n_images: int) -> bool:
     if train.evaluate_every is not None:
         return step % train.evaluate_every == 0
     return step * train.batch_size // n_images > (step - 1) * train.batch_size // n_images
+
+
+def updates_until_due(step: int, most: int, is_due: Callable[[int], bool]) -> int:
+    """Return how many of at most `most` updates may follow `step` at once, 1 at least: nothing is due but after the
+    last of them."""
+    return next((n for n in range(1, most) if is_due(step + n)), max(1, most))
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ from vae_explorer.training.live_values import InForce
 from vae_explorer.training.memory import check_codes_fit
 from vae_explorer.training.metrics import Figures
 from vae_explorer.training.optimiser import Part
-from vae_explorer.training.schedule import is_evaluation_due, is_record_due, target_step
+from vae_explorer.training.schedule import is_evaluation_due, is_record_due, target_step, updates_until_due
 from vae_explorer.training.state import AnyArray, SessionMeta, copy_into, to_arrays
 from vae_explorer.training.updates import Updates
 from vae_explorer.training.world import ALONE, World, own_config
@@ -228,10 +228,7 @@ class TrainingSession:
     def _updates_until(self, until_step: int) -> int:
         """How many updates may be done at once: nothing is due before the last of them."""
         most = min(until_step - self.step, self._updates.at_once)
-        for n in range(1, most):
-            if any(self._due_at(self.step + n)):
-                return n
-        return max(1, most)
+        return updates_until_due(self.step, most, lambda step: any(self._due_at(step)))
 
     def _due_at(self, step: int) -> tuple[bool, bool, bool]:
         """Whether a record, an evaluation and a look at the latch are due after `step` updates."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import numpy as np
 import torch
@@ -14,33 +13,23 @@ from torch import Tensor
 from vae_explorer.config import RunConfig
 from vae_explorer.data.image_data import ImageData
 from vae_explorer.model.model import Model
-from vae_explorer.model.noise import Stream, seeded_generator
 from vae_explorer.model.pixels import Pixels
 from vae_explorer.objective.objective import build_objective
 from vae_explorer.objective.terms import Batch, Live
 from vae_explorer.training.batches import build_batches
-from vae_explorer.training.captured import (
-    MOST_UPDATES,
-    CapturedSlices,
-    GraphRecorder,
-    Recorder,
-    SliceBuffers,
-    StepInputs,
-)
-from vae_explorer.training.compiling import COMPILE_STEPS, Compiled, can_compile
+from vae_explorer.training.captured import StepInputs
+from vae_explorer.training.compiling import Compiled
 from vae_explorer.training.devices import make_current
-from vae_explorer.training.live_values import LiveValues
+from vae_explorer.training.live_values import InForce, LiveValues
 from vae_explorer.training.metrics import MetricSums
 from vae_explorer.training.optimiser import GuardedOptimiser
 from vae_explorer.training.precision import HalfWeights, notes_on_half
-from vae_explorer.training.schedule import target_step
-from vae_explorer.training.state import AnyArray, SessionMeta, stored_tensors, to_generator
+from vae_explorer.training.sliced_updates import SlicedUpdates
+from vae_explorer.training.state import SessionMeta, stored_tensors
 from vae_explorer.training.world import ALONE, Share, World
 
-_log = logging.getLogger(__name__)
 
-
-class Updates:
+class Updates(SlicedUpdates):
     """Does the updates that follow any number of them; what they draw depends on the updates before alone.
 
     Of several processes each draws what the whole batch takes, and works on its own rows.
@@ -63,9 +52,8 @@ class Updates:
         """indices: the images that are trained on. Raises DataError where labels are needed and missing."""
         train, device = config.train, pixels.device
         make_current(device)
-        self._model, self._pixels = model, pixels
-        self._seed = train.seed
-        self._batches = build_batches(config, data, indices, device=device)
+        super().__init__(build_batches(config, data, indices, device=device), pixels, train)
+        self._model = model
         self.labelled = self._batches.labelled
         n_labelled = 0 if self.labelled is None else len(self.labelled)
         self.objective = build_objective(config, n_images=len(indices), n_labelled=n_labelled)
@@ -78,51 +66,35 @@ class Updates:
         self._compares_images = config.objective.mmd_weight > 0 or config.objective.tc_weight > 0
         self._pretrain_steps = train.pretrain_steps if config.model.kind == "m1m2" else 0
         self.sums = MetricSums(self.objective.packing, device)
-        self._generator = seeded_generator(train.seed, Stream.TRAINING, device=device)
         self._noise = torch.empty(self.objective.samples, train.batch_size, model.noise_dim, device=device)
         self._figures: Callable[..., tuple[Tensor, Tensor]] = self._plain_figures
         self.notes = () if self._halves is None else notes_on_half(device)
         self._is_pretraining = self._pretrain_steps > 0
-        self._slices: CapturedSlices | None = None
-        if device.type == "cuda" and pixels.is_resident and world.size == 1:
-            if target_step(train, len(indices)) >= COMPILE_STEPS and can_compile(device):
-                self.compile()
-            self.capture(GraphRecorder(device, self._generator), batch_size=train.batch_size)
+        if world.size == 1:
+            self._capture_where_possible(train, n_images=len(indices))
 
     def compile(self) -> None:
-        """Have what an update consists of compiled when it is first done."""
+        """As in `SlicedUpdates`."""
         self._figures = Compiled(self._plain_figures)
         self.optimiser.compile()
 
-    def capture(self, recorder: Recorder, *, batch_size: int) -> None:
-        """Do updates by recorded slices from now on."""
-        buffers = SliceBuffers(self._batches, self.live, batch_size=batch_size, device=self._pixels.device)
-        self._slices = CapturedSlices(buffers, self._one, recorder, rehearsing=self._rehearsing)
-
     # ---- work -------------------------------------------------------------------------------------------------------
-
-    @property
-    def at_once(self) -> int:
-        """How many updates one call of `work` may do."""
-        return 1 if self._slices is None else MOST_UPDATES
 
     def work(self, step: int, n: int = 1) -> int:
         """Do some of the n updates that follow `step` updates, one at least; return how many."""
         self._is_pretraining = step < self._pretrain_steps
-        if self._slices is not None:
-            if self._is_pretraining:
-                n = min(n, self._pretrain_steps - step)
-            try:
-                return self._slices.work(step, n, shape=(self._is_pretraining, self.optimiser.part))
-            except RuntimeError as error:
-                self._give_up_capturing(error)
+        if self._is_pretraining:
+            n = min(n, self._pretrain_steps - step)
+        done = self._work_slice(step, n, shape=(self._is_pretraining, self.optimiser.part))
+        if done > 0:
+            return done
         self.live.apply(step)
         labels = self._batches.labels_at(step)
         self._one(StepInputs(self._batches.at(step), labels, self.live.rate, self.live.on_device))
         return 1
 
     def _one(self, inputs: StepInputs) -> None:
-        """Do one update: nothing in it waits for the device, or reads a Python value that may change."""
+        """As in `SlicedUpdates`."""
         seen = self._share.of(inputs.indices)
         if self._pixels.is_dynamic:
             seen = self._share.of(self._pixels.take(inputs.indices, self._generator))
@@ -154,22 +126,11 @@ class Updates:
             return None
         return self._world if self._compares_images or self.live.free_bits > 0 else None
 
-    @contextmanager
-    def _rehearsing(self) -> Iterator[None]:
-        state = self._generator.get_state()
-        try:
-            with self.optimiser.rehearsing():
-                yield
-        finally:
-            self._generator.set_state(state)
+    def _in_force(self, step: int) -> tuple[InForce]:
+        return (self.live.in_force(step),)
 
-    def _give_up_capturing(self, error: RuntimeError) -> None:
-        """Go on without; the generator may be tied to a half recorded slice, so that a new one takes its place."""
-        _log.warning("the training step is not captured: %s", error)
-        self._slices = None
-        self._generator = torch.Generator(self._pixels.device).set_state(self._generator.get_state())
-        reason = str(error).strip().partition("\n")[0].rstrip(".")
-        self.notes = (*self.notes, f"Training runs without captured CUDA graphs, which is slower: {reason}.")
+    def _refusing(self) -> AbstractContextManager[None]:
+        return self.optimiser.rehearsing()
 
     # ---- state ------------------------------------------------------------------------------------------------------
 
@@ -177,24 +138,9 @@ class Updates:
         """Return every tensor that an update changes, by name (not copied)."""
         return {**stored_tensors(self._model), **self.optimiser.state(), "metrics": self.sums.row}
 
-    def generator_state(self) -> AnyArray:
-        """Return a copy of the generator's state."""
-        state: AnyArray = self._generator.get_state().numpy().copy()
-        return state
-
-    def restored_generator(self, arrays: Mapping[str, AnyArray], meta: SessionMeta) -> torch.Generator:
-        """Return the generator of a state, as it was; RunError when it does not fit.
-
-        On another kind of device, whose state means nothing here, a new one.
-        """
-        device = self._pixels.device
-        if device.type == meta.device:
-            return to_generator(arrays, device)
-        return seeded_generator(self._seed, Stream.TRAINING, meta.step, device=device)
-
     def restore(self, generator: torch.Generator, meta: SessionMeta) -> None:
         """Go on from a state whose tensors are copied already."""
-        self._generator.set_state(generator.get_state())
+        self.take_generator(generator)
         self.live.restore(meta)
         self.optimiser.restrict(meta.part)
         self.optimiser.restored()

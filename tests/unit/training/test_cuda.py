@@ -11,7 +11,7 @@ from training_kinds import KINDS
 
 from vae_explorer.bench.task import drawn_images, task_config
 from vae_explorer.engine.fence import SliceFence
-from vae_explorer.training import updates
+from vae_explorer.training import sliced_updates
 from vae_explorer.training.session import TrainingSession
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
@@ -45,7 +45,7 @@ def test_captured_slices_agree_with_eager_updates(config, digits_data, kind, pre
 def test_compiled_slices_agree_with_eager_updates(config, digits_data, monkeypatch):
     config = config.with_values({"train.eps": 1e-4})
     plain = eager(config, digits_data)
-    monkeypatch.setattr(updates, "COMPILE_STEPS", 0)
+    monkeypatch.setattr(sliced_updates, "COMPILE_STEPS", 0)
     fast = TrainingSession.new(config, digits_data)
     expected, found = train(plain, STEPS), train(fast, STEPS)
     assert [r.loss for r in found] == pytest.approx([r.loss for r in expected], rel=1e-3)

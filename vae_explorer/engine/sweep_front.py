@@ -51,12 +51,12 @@ class SweepFront:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Sentences about how the sweep came to be."""
+        """Sentences about how the sweep came to be, and how its updates are done."""
         return self.sweep.notes
 
     def advance(self, until_step: int | None = None) -> Advance:
-        """Do one unit of work for all models; an update is always one."""
-        return self.sweep.advance()
+        """Do one unit of work for all models."""
+        return self.sweep.advance(until_step)
 
     def raise_if_diverged(self) -> None:
         """DivergedError where no model goes on."""

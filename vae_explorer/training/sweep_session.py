@@ -24,7 +24,7 @@ from vae_explorer.training.checkpoint import model_for
 from vae_explorer.training.devices import resolve_device
 from vae_explorer.training.held_out import held_out_indices
 from vae_explorer.training.memory import check_codes_fit
-from vae_explorer.training.schedule import is_evaluation_due, is_record_due, target_step
+from vae_explorer.training.schedule import is_evaluation_due, is_record_due, target_step, updates_until_due
 from vae_explorer.training.session import LATCH_EVERY, Advance
 from vae_explorer.training.sweep_evaluation import SweepEvaluation
 from vae_explorer.training.sweep_member import SweepMember
@@ -42,7 +42,7 @@ class SweepSession:
     """Models side by side, all at the same step; whoever wants to look at one asks its member.
 
     members: in the order of their betas. step: updates done by all that have not diverged; a member that has stays at
-    its own, and refuses every update. target_step, time_s: as of a `TrainingSession`. notes: sentences for people.
+    its own, and refuses every update. target_step, time_s: as of a `TrainingSession`.
     """
 
     def __init__(self, configs: Sequence[RunConfig], data: ImageData, *, device: torch.device) -> None:
@@ -53,7 +53,7 @@ class SweepSession:
         self.data = data
         self.step = 0
         self.target_step = target_step(config.train, len(indices))
-        self.notes: tuple[str, ...] = ()
+        self._notes: tuple[str, ...] = ()
         self._config, self._n_train, self._device = config, len(indices), device
         first = _first_model(configs, data, device=device)
         self._stacked = StackedModels(first.to(device), len(configs))
@@ -94,7 +94,7 @@ class SweepSession:
             if run.name in sweep.left:
                 member.leave()
         session.begin_from(max(entry.step for entry in entries))
-        session.notes = (*session.members[order[-1]].notes, *_trained_on(sweep, entries))
+        session._notes = (*session.members[order[-1]].notes, *_trained_on(sweep, entries))
         return session
 
     def begin_from(self, step: int) -> None:
@@ -112,6 +112,11 @@ class SweepSession:
     def going(self) -> list[SweepMember]:
         """The members that have not diverged."""
         return [member for member in self.members if not member.is_diverged]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences for people about how the sweep came to be, and how its updates are done."""
+        return (*self._notes, *self._updates.notes)
 
     @property
     def betas(self) -> tuple[float, ...]:
@@ -140,16 +145,16 @@ class SweepSession:
 
     # ---- training ---------------------------------------------------------------------------------------------------
 
-    def advance(self) -> Advance:
-        """Do one update of all models, or a chunk of a held-out evaluation; DIVERGED where no model goes on."""
+    def advance(self, until_step: int | None = None) -> Advance:
+        """Do one unit of work, as `TrainingSession.advance`, for all models; DIVERGED where none goes on."""
         started = time.perf_counter()
-        done = self._work()
+        done = self._work(self.step + 1 if until_step is None else until_step)
         spent_s = time.perf_counter() - started
         for member in self.going:
             member.time_s += spent_s
         return done
 
-    def _work(self) -> Advance:
+    def _work(self, until_step: int) -> Advance:
         if self.is_diverged:
             return Advance.DIVERGED
         if self._evaluation is not None:
@@ -157,15 +162,14 @@ class SweepSession:
                 self._finish_evaluation(self._evaluation)
             return Advance.EVALUATION
         going = self.going
-        self._updates.work(self.step)
-        self.step += 1
+        most = min(until_step - self.step, self._updates.at_once)
+        n = updates_until_due(self.step, most, lambda step: any(self._due_at(step)))
+        self.step += self._updates.work(self.step, n)
         for member in going:
             member.step = self.step
-        train = self._config.train
-        is_record, is_evaluation = is_record_due(self.step, train), self._is_evaluation_due()
-        if is_record or is_evaluation or self.step % LATCH_EVERY == 0:
-            for member in going:
-                member.settle()
+        is_record, is_evaluation, is_latch_due = self._due_at(self.step)
+        if is_record or is_evaluation or is_latch_due:
+            self.settle()
         if is_record:
             for member in self.going:
                 member.log_training()
@@ -173,8 +177,11 @@ class SweepSession:
             self._begin_evaluation()
         return Advance.DIVERGED if self.is_diverged else Advance.STEP
 
-    def _is_evaluation_due(self) -> bool:
-        return len(self._held_out) > 0 and is_evaluation_due(self.step, self._config.train, self._n_train)
+    def _due_at(self, step: int) -> tuple[bool, bool, bool]:
+        """Whether a record, an evaluation and a look at the latches are due after `step` updates."""
+        train = self._config.train
+        is_evaluation = len(self._held_out) > 0 and is_evaluation_due(step, train, self._n_train)
+        return is_record_due(step, train), is_evaluation, step % LATCH_EVERY == 0
 
     def _begin_evaluation(self) -> None:
         self._evaluation = SweepEvaluation(
@@ -191,8 +198,10 @@ class SweepSession:
 
     def settle(self) -> None:
         """Ask the device which models refused an update; each of those goes back to the step of its weights."""
-        for member in self.going:
-            member.settle()
+        latched = self._updates.adam.latches.tolist()  # of all at once: each would be waited for by itself
+        for member, is_latched in zip(self.members, latched, strict=True):
+            if is_latched:
+                member.settle()
 
     # ---- steering ---------------------------------------------------------------------------------------------------
 

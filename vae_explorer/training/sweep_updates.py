@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 
 import numpy as np
 import torch
@@ -11,25 +12,26 @@ from torch import Tensor
 
 from vae_explorer.config import RunConfig
 from vae_explorer.data.image_data import ImageData
-from vae_explorer.model.noise import Stream, seeded_generator
 from vae_explorer.model.pixels import Pixels
 from vae_explorer.model.stacked import StackedModels
 from vae_explorer.objective.objective import Objective, build_objective
 from vae_explorer.objective.stacked import StackedMeans, StackedObjective
 from vae_explorer.objective.terms import Batch, Live, Packing
 from vae_explorer.training.batches import build_batches
+from vae_explorer.training.captured import StepInputs
+from vae_explorer.training.compiling import Compiled
 from vae_explorer.training.devices import make_current
-from vae_explorer.training.live_values import LiveValues
+from vae_explorer.training.live_values import InForce, LiveValues
 from vae_explorer.training.metrics import MetricSums
+from vae_explorer.training.sliced_updates import SlicedUpdates
 from vae_explorer.training.stacked_adam import StackedAdam
-from vae_explorer.training.state import AnyArray, SessionMeta, stored_tensors, to_generator
+from vae_explorer.training.state import AnyArray, SessionMeta, stored_tensors
 
 
-class SweepUpdates:
-    """Does the update of all models that follows any number of them; what it draws is what a plain run draws.
+class SweepUpdates(SlicedUpdates):
+    """Does the updates of all models that follow any number of them; what they draw is what a plain run draws.
 
-    seats: of each model what a plain run has of its own, as views of what is common. Nothing here waits for the device,
-    and nothing is allocated that one step leaves to the next: a captured step can be replayed.
+    seats: of each model what a plain run has of its own, as views of what is common.
     """
 
     def __init__(
@@ -45,53 +47,60 @@ class SweepUpdates:
         config, device, n = configs[0], pixels.device, len(stacked)
         train = config.train
         make_current(device)
-        self._pixels = pixels
-        self._seed = train.seed
-        self._batches = build_batches(config, data, indices, device=device)
+        super().__init__(build_batches(config, data, indices, device=device), pixels, train, of_models=(n,))
         self.single = build_objective(config, n_images=len(indices))
         self.objective = StackedObjective(self.single, stacked)
-        rates = torch.zeros(n, device=device)
+        self.rates = torch.zeros(n, device=device)
         self.live = Live(beta=torch.zeros(n, device=device), free_bits=torch.zeros(n, device=device))
-        self.adam = StackedAdam(stacked, train, rates=rates)
+        self.adam = StackedAdam(stacked, train)
         self.sums = StackedSums(self.single.packing, n, device=device)
-        self._generator = seeded_generator(train.seed, Stream.TRAINING, device=device)
         self._noise = torch.empty(self.single.samples, train.batch_size, config.model.latent_dim, device=device)
         self.seats = [
-            Seat(self, model, stacked, LiveValues(of, n_images=len(indices), device=device), rates=rates)
+            Seat(self, model, stacked, LiveValues(of, n_images=len(indices), device=device))
             for model, of in enumerate(configs)
         ]
+        self._figures: Callable[..., tuple[Tensor, Tensor, Tensor]] = self._plain_figures
+        self._capture_where_possible(train, n_images=len(indices))
 
-    @property
-    def device(self) -> torch.device:
-        """Where it is trained."""
-        return self._pixels.device
+    def compile(self) -> None:
+        """As in `SlicedUpdates`."""
+        self._figures = Compiled(self._plain_figures)
+        self.adam.compile()
 
-    def work(self, step: int) -> None:
-        """Do the update of all models that follows `step` updates."""
+    def work(self, step: int, n: int = 1) -> int:
+        """Do some of the n updates of all models that follow `step` updates, one at least; return how many."""
+        done = self._work_slice(step, n)
+        if done > 0:
+            return done
         for seat in self.seats:
             seat.live.apply(step)
-        x = self._pixels.take(self._batches.at(step), self._generator)
+        self._one(StepInputs(self._batches.at(step), None, self.rates, self.live))
+        return 1
+
+    def _one(self, inputs: StepInputs) -> None:
+        """As in `SlicedUpdates`."""
+        seen = self._pixels.take(inputs.indices, self._generator) if self._pixels.is_dynamic else inputs.indices
         prior_z = None
         if self.single.needs_prior_codes:
-            prior_z = torch.randn(len(x), self._noise.shape[-1], generator=self._generator, device=self.device)
+            prior_z = torch.randn(len(seen), self._noise.shape[-1], generator=self._generator, device=seen.device)
         noise = self._noise.normal_(generator=self._generator)
-        means = self.objective.means(Batch(x, prior_z=prior_z), noise=noise, live=self.live)
-        self.sums.add(means, self.adam.minimise(means.loss, differentiated=means.differentiated))
+        loss, differentiated, rows = self._figures(seen, prior_z, noise, inputs.live)
+        refused = self.adam.minimise(loss, differentiated=differentiated, rates=inputs.rate)
+        self.sums.add(rows, refused)
 
-    def generator_state(self) -> AnyArray:
-        """Return a copy of the state of the one generator, as every model's checkpoint has it."""
-        state: AnyArray = self._generator.get_state().numpy().copy()
-        return state
+    def _plain_figures(
+        self, seen: Tensor, prior_z: Tensor | None, noise: Tensor, live: Live, /
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """As of `StackedMeans`; seen: images, or their indices where they are taken as they are."""
+        x = seen if self._pixels.is_dynamic else self._pixels.grey(seen)
+        means = self.objective.means(Batch(x, prior_z=prior_z), noise=noise, live=live)
+        return means.loss, means.differentiated, means.rows
 
-    def restored_generator(self, arrays: Mapping[str, AnyArray], meta: SessionMeta) -> torch.Generator:
-        """As `Updates.restored_generator`."""
-        if self.device.type == meta.device:
-            return to_generator(arrays, self.device)
-        return seeded_generator(self._seed, Stream.TRAINING, meta.step, device=self.device)
+    def _in_force(self, step: int) -> list[InForce]:
+        return [seat.live.in_force(step) for seat in self.seats]
 
-    def take_generator(self, generator: torch.Generator) -> None:
-        """Draw what this generator would draw, from now on."""
-        self._generator.set_state(generator.get_state())
+    def _refusing(self) -> AbstractContextManager[None]:
+        return self.adam.rehearsing()
 
 
 class Seat:
@@ -99,10 +108,8 @@ class Seat:
 
     labelled = None
 
-    def __init__(
-        self, updates: SweepUpdates, model: int, stacked: StackedModels, live: LiveValues, *, rates: Tensor
-    ) -> None:
-        live.rate = rates[model]
+    def __init__(self, updates: SweepUpdates, model: int, stacked: StackedModels, live: LiveValues) -> None:
+        live.rate = updates.rates[model]
         live.on_device = Live(beta=updates.live.beta[model], free_bits=updates.live.free_bits[model])
         self.live = live
         self.objective: Objective = updates.single
@@ -164,9 +171,9 @@ class StackedSums:
         sums.row = self._rows[model]
         return sums
 
-    def add(self, means: StackedMeans, refused: Tensor) -> None:
-        """Add the means of one update, but not of models that refused it."""
-        added = self._rows + torch.cat((means.rows, self._ones), dim=1)
+    def add(self, rows: Tensor, refused: Tensor) -> None:
+        """Add the packed means of one update, but not of models that refused it."""
+        added = self._rows + torch.cat((rows, self._ones), dim=1)
         torch.where(refused.bool().unsqueeze(1), self._rows, added, out=self._rows)
 
     def add_weighted(self, means: StackedMeans, weight: int) -> None:

@@ -92,15 +92,28 @@ def _adam(
     values: Tensor, moments: tuple[Tensor, ...], count: Tensor, gradient: Tensor, rate: Tensor, refused: Tensor,
     *, betas: tuple[float, float], eps: float,
 ) -> None:  # fmt: skip
-    """Adam (Kingma & Ba 2015, algorithm 1)."""
+    shares = adam_shares(count, betas=betas)
+    adam_by_shares(values, moments, shares, gradient, rate, refused, betas=betas, eps=eps)
+
+
+def adam_shares(count: Tensor, *, betas: tuple[float, float]) -> tuple[Tensor, Tensor]:
+    """Return how much of the gradients' mean and of their squares' the moments hold after so many updates."""
+    updates = count.clamp(min=1.0)  # 0 where the very first is refused
+    return 1.0 - betas[0] ** updates, 1.0 - betas[1] ** updates
+
+
+def adam_by_shares(
+    values: Tensor, moments: tuple[Tensor, ...], shares: tuple[Tensor, Tensor], gradient: Tensor, rate: Tensor,
+    refused: Tensor, *, betas: tuple[float, float], eps: float,
+) -> None:  # fmt: skip
+    """Adam (Kingma & Ba 2015, algorithm 1), by `adam_shares`; shares, rate and refused are scalars, or one number a
+    row of the values."""
     mean, square = moments
     applied = 1.0 - refused
     gradient = _unless(refused, gradient)
     mean.lerp_(gradient, (1.0 - betas[0]) * applied)
     square.add_((gradient.square() - square) * ((1.0 - betas[1]) * applied))
-    updates = count.clamp(min=1.0)  # 0 where the very first is refused
-    mean_share, square_share = 1.0 - betas[0] ** updates, 1.0 - betas[1] ** updates
-    values.sub_(mean / ((square / square_share).sqrt() + eps) * (rate * applied / mean_share))
+    values.sub_(mean / ((square / shares[1]).sqrt() + eps) * (rate * applied / shares[0]))
 
 
 def _adagrad(

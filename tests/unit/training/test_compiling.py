@@ -8,12 +8,15 @@ import pytest
 import torch
 from test_captured import captured
 from test_session import train, weights
+from test_sweep import new_sweep
+from test_sweep import train as train_sweep
 from training_kinds import KINDS
 
-from vae_explorer.training import compiling, updates
+from vae_explorer.training import compiling, sweep_updates, updates
 from vae_explorer.training.compiling import Compiled, can_compile
 from vae_explorer.training.optimiser import GuardedOptimiser
 from vae_explorer.training.session import TrainingSession
+from vae_explorer.training.stacked_adam import StackedAdam
 
 
 def compiled(config, data):
@@ -50,6 +53,22 @@ def test_updates_can_be_traced_whole(tiny_config, digits_data, caplog, monkeypat
     torch.compiler.reset()
     values = {"train.precision": "bf16"} if kind == "half" else KINDS[kind]
     check_agreement(tiny_config.with_values({"train.log_every": 20, "train.eps": 1e-4, **values}), digits_data, caplog)
+
+
+@pytest.mark.filterwarnings("ignore:.*autograd.function.Function:DeprecationWarning")  # torch 2.13's own, of tracing
+@pytest.mark.parametrize("kind", ["vae", "score function of a bound"])
+def test_updates_of_a_sweep_can_be_traced_whole(tiny_config, digits_data, caplog, monkeypatch, kind):
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager", fullgraph=True))
+    monkeypatch.setattr(sweep_updates, "StackedAdam", partial(StackedAdam, is_together=True))
+    torch.compiler.reset()
+    config = tiny_config.with_values({"train.log_every": 10, "train.eps": 1e-4, **KINDS[kind]})
+    plain, fast = (new_sweep(config, digits_data) for _ in range(2))
+    fast._updates.compile()
+    for sweep in (plain, fast):
+        train_sweep(sweep, 20)
+    assert told(caplog) == []
+    for member, expected in zip(fast.members, plain.members, strict=True):
+        np.testing.assert_allclose(weights(member), weights(expected), atol=1e-3)
 
 
 def test_a_compiler_that_fails_leaves_the_plain_function(monkeypatch, caplog):

@@ -41,6 +41,12 @@ class Figures:
             scalars.setdefault("kl", sum(kl_per_dim))
         return cls(loss=loss, distortion=distortion, kl_per_dim=kl_per_dim, **scalars)
 
+    @classmethod
+    def of_sums(cls, row: list[float], packing: Packing) -> Figures | None:
+        """Read a row of sums (packing.width + 1,), the last their total weight; None where nothing was added."""
+        *sums, weight = row
+        return None if weight == 0 else cls.unpacked([value / weight for value in sums], packing)
+
 
 class MetricSums:
     """Weighted sums of term means: one row on the device, (packing.width + 1,), the last its total weight."""
@@ -70,5 +76,4 @@ class MetricSums:
 
     def read(self) -> Figures | None:
         """Return the means, None when nothing was added; waits for the device."""
-        *sums, weight = self.row.tolist()
-        return None if weight == 0 else Figures.unpacked([value / weight for value in sums], self._packing)
+        return Figures.of_sums(self.row.tolist(), self._packing)

@@ -101,9 +101,8 @@ class SweepMember:
         self._seat.optimiser.refuse()
         self.is_diverged = True
 
-    def log_training(self) -> None:
-        """Write the record of the updates since the last one."""
-        figures = self._seat.sums.read()
+    def log_training(self, figures: Figures | None) -> None:
+        """Write the record of the updates since the last one, from their means; None where there were none."""
         if figures is not None:
             self._records.append(self._record(figures, split="train"))
         self._seat.sums.reset()

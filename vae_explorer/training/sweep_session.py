@@ -171,8 +171,10 @@ class SweepSession:
         if is_record or is_evaluation or is_latch_due:
             self.settle()
         if is_record:
-            for member in self.going:
-                member.log_training()
+            figures = self._updates.sums.read()
+            for place, member in enumerate(self.members):
+                if not member.is_diverged:
+                    member.log_training(figures[place])
         if is_evaluation and not self.is_diverged:
             self._begin_evaluation()
         return Advance.DIVERGED if self.is_diverged else Advance.STEP

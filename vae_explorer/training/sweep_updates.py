@@ -22,7 +22,7 @@ from vae_explorer.training.captured import StepInputs
 from vae_explorer.training.compiling import Compiled
 from vae_explorer.training.devices import make_current
 from vae_explorer.training.live_values import InForce, LiveValues
-from vae_explorer.training.metrics import MetricSums
+from vae_explorer.training.metrics import Figures, MetricSums
 from vae_explorer.training.sliced_updates import SlicedUpdates
 from vae_explorer.training.stacked_adam import StackedAdam
 from vae_explorer.training.state import AnyArray, SessionMeta, stored_tensors
@@ -170,6 +170,10 @@ class StackedSums:
         sums = MetricSums(self._packing, self._device)
         sums.row = self._rows[model]
         return sums
+
+    def read(self) -> list[Figures | None]:
+        """Return the means of each model, None where nothing was added; waits for the device, once."""
+        return [Figures.of_sums(row, self._packing) for row in self._rows.tolist()]
 
     def add(self, rows: Tensor, refused: Tensor) -> None:
         """Add the packed means of one update, but not of models that refused it."""

@@ -8,16 +8,15 @@ the sigmoids of some pixels are multiplied before a logarithm is taken.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
 from functools import cache, partial
-from importlib.util import find_spec
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from vae_explorer.model.heads import BernoulliHead
+from vae_explorer.model.kernels import kernels_where_possible
 from vae_explorer.model.likelihoods import Likelihood
 from vae_explorer.model.model import Model
 from vae_explorer.objective.patches import patch_of
@@ -27,8 +26,6 @@ BLOCK_NUMBERS = {"cpu": 1 << 18, "cuda": 1 << 23}
 large GPU's cache holds."""
 _FACTORS = 112
 """Sigmoids multiplied at once, each between 1/2 and 1: 2 ** -112 is still a normal number in single precision."""
-
-_log = logging.getLogger(__name__)
 
 
 @torch.no_grad()
@@ -67,7 +64,7 @@ _Work = Callable[[Tensor, Tensor], Tensor]
 def _worker(model: Model, z: Tensor, *, codes: int) -> tuple[_Work, Tensor]:
     """What works blocks of up to so many codes of z (K, B, latent_dim), and what it takes for them, (K, B, ..)."""
     if model.device.type == "cuda":
-        return partial(_compiled(), model), z
+        return partial(_kernels(), model), z
     if not (isinstance(model.head, BernoulliHead) and _ends_in_a_product(model.decoder)):
         return partial(_block, model), z
     patch = patch_of(model.decoder, z.flatten(0, 1))
@@ -119,22 +116,6 @@ def _log_product(factors: Tensor) -> Tensor:
 
 
 @cache
-def _compiled() -> Callable[[Model, Tensor, Tensor], Tensor]:
-    """On a GPU with Triton `_block` is compiled, so that the last product is all that is written between."""
-    return _block if find_spec("triton") is None else _Compiled()
-
-
-class _Compiled:
-    """A compiled `_block`, plain from the first failure on: a compiler that is there may still not work."""
-
-    def __init__(self) -> None:
-        self._work = torch.compile(_block, dynamic=True)
-
-    def __call__(self, model: Model, x: Tensor, z: Tensor) -> Tensor:
-        if self._work is not _block:
-            try:
-                return self._work(model, x, z)
-            except Exception as error:  # whatever a compiler's backend raises
-                _log.info("importance samples are not compiled: %s", error)
-                self._work = _block
-        return _block(model, x, z)
+def _kernels() -> Callable[[Model, Tensor, Tensor], Tensor]:
+    """Of `_block` on a GPU, so that the last product is all that is written between."""
+    return kernels_where_possible(_block)

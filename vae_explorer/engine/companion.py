@@ -8,12 +8,12 @@ import msgspec
 
 from vae_explorer.config import RunConfig
 from vae_explorer.data.image_data import ImageData
-from vae_explorer.engine.fence import SliceFence
 from vae_explorer.engine.messages import Decode, Encode, Notice
 from vae_explorer.engine.outbox import Outbox
 from vae_explorer.engine.pacing import SLICE_S, Clock
 from vae_explorer.engine.views import LiveViews
 from vae_explorer.errors import UsageError
+from vae_explorer.model.fence import SliceFence
 from vae_explorer.settings import ObjectiveConfig
 from vae_explorer.training.session import Advance, TrainingSession
 

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from vae_explorer.data.image_data import ImageData
 from vae_explorer.engine.companion import Companion
 from vae_explorer.engine.failures import failed
-from vae_explorer.engine.fence import SliceFence
 from vae_explorer.engine.meeting import Meeting
 from vae_explorer.engine.messages import Elsewhere, EngineState, Notice, Part, RecordsAdded, RunOpened, RunStatus
 from vae_explorer.engine.outbox import Outbox
@@ -20,6 +19,7 @@ from vae_explorer.engine.pacing import SLICE_S, Clock, SpeedMeter, StepClock
 from vae_explorer.engine.run_keeper import RunKeeper
 from vae_explorer.engine.silent_keeper import SilentKeeper
 from vae_explorer.errors import DivergedError, UsageError, VaeExplorerError
+from vae_explorer.model.fence import SliceFence
 from vae_explorer.runs.folder import RunFolder
 from vae_explorer.runs.records import LiveName, LogRecord
 from vae_explorer.training.session import Advance, TrainingSession

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vae_explorer.engine.fence import SliceFence
+from vae_explorer.model.fence import SliceFence
 
 
 class Queue:

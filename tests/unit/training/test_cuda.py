@@ -10,7 +10,7 @@ from test_session import weights
 from training_kinds import KINDS
 
 from vae_explorer.bench.task import drawn_images, task_config
-from vae_explorer.engine.fence import SliceFence
+from vae_explorer.model.fence import SliceFence
 from vae_explorer.training import sliced_updates
 from vae_explorer.training.session import TrainingSession
 

@@ -9,7 +9,7 @@ from test_captured_sweep import CHANGED, train
 from test_sweep import are_same, new_sweep, states
 
 from vae_explorer.bench.task import drawn_images, task_config
-from vae_explorer.engine.fence import SliceFence
+from vae_explorer.model.fence import SliceFence
 from vae_explorer.training import sliced_updates
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")

@@ -7,7 +7,7 @@ these numbers take, not by their decoding.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,8 +20,9 @@ from vae_explorer.config_rules import LABELLED
 from vae_explorer.data.memory import free_memory_bytes
 from vae_explorer.errors import UsageError
 from vae_explorer.evaluation.slices import Slices, between, codes_at_once
+from vae_explorer.model.counter_noise import ImageNoise
+from vae_explorer.model.fence import SliceFence
 from vae_explorer.model.latents import Posterior
-from vae_explorer.model.noise import posterior_noise
 from vae_explorer.objective.blocks import blocked_log_likelihoods
 from vae_explorer.objective.bounds import effective_sample_size, iwae_bound, log_mean_exp_error, pareto_k_hat
 from vae_explorer.objective.elbo import image_terms
@@ -32,8 +33,12 @@ from vae_explorer.objective.terms import Terms, joined_samples, mean_of_samples,
 Indices = NDArray[np.int64]
 Float = NDArray[np.float64]
 
-_MOST_IMAGES = 64
-_GROUP_BYTES = 64 * 2**20
+_MOST_IMAGES = {"cpu": 64, "cuda": 1024}
+_GROUP_BYTES = {"cpu": 64 * 2**20, "cuda": 2 * 2**30}
+"""Of images whose codes are drawn together: their figures are many small steps, which a GPU does for all in the time of
+one."""
+_BLOCKS_A_SLICE = 8
+"""Blocks that a GPU is given in one slice: beside them its other work, which is many small kernels, counts little."""
 _BYTES_A_WEIGHT = 64
 """A log-weight, its log-likelihood, and the sorted copies in double precision that k-hat takes."""
 
@@ -81,28 +86,46 @@ def images_at_once(model: ModelReader, samples: int) -> int:
     Raises UsageError where `samples` codes of a single image would take more than a quarter of the free memory.
     """
     bytes_a_code = 8 * model.model.noise_dim + _BYTES_A_WEIGHT
-    most = free_memory_bytes() // 4 // bytes_a_code
+    most = _free_bytes(model.pixels.device) // 4 // bytes_a_code
     if samples > most:
         raise UsageError(
             f"{samples:,} samples of an image do not fit in memory, expected at most {most:,} here; take fewer: the "
             "error of log p(x) falls with their square root only."
         )
-    return max(1, min(_MOST_IMAGES, _GROUP_BYTES // (samples * bytes_a_code)))
+    kind = "cuda" if model.pixels.device.type == "cuda" else "cpu"
+    group_bytes = min(_GROUP_BYTES[kind], most * bytes_a_code)
+    return max(1, min(_MOST_IMAGES[kind], group_bytes // (samples * bytes_a_code)))
+
+
+def _free_bytes(device: torch.device) -> int:
+    """Memory that can still be used where the codes lie; on a CUDA device with what torch keeps there and does not
+    use."""
+    if device.type != "cuda":
+        return free_memory_bytes()
+    unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return torch.cuda.mem_get_info(device)[0] + unused
 
 
 def figures_slices(model: ModelReader, indices: Indices, *, samples: int, seed: int) -> Slices[ImageFigures]:
     """Work out the figures of up to `images_at_once` images from `samples` codes of each.
 
-    An image's codes depend on (seed, index) alone, and are those of `ModelReader.figures`. An autoencoder has one code.
+    An image's codes depend on (seed, index) and the kind of device alone, and are those of `ModelReader.figures`. An
+    autoencoder has one code.
     """
     draws = 1 if model.is_autoencoder else samples
-    noise = posterior_noise(indices.tolist(), samples=draws, latent_dim=model.model.noise_dim, seed=seed)
-    at_once = codes_at_once(model)
+    device = model.pixels.device
+    at_once = codes_at_once(model) * (_BLOCKS_A_SLICE if device.type == "cuda" else 1)
     together = max(1, at_once // draws)
+    # Of all images at once, as their pixels: what is copied to a device waits until all before it is done.
+    x = model.pixels.take_seeded(indices, seed)
+    noise = ImageNoise(indices.tolist(), samples=draws, latent_dim=model.model.noise_dim, seed=seed, device=device)
+    fence = SliceFence.on(str(device))
     parts = []
     for first in range(0, len(indices), together):
-        part = slice(first, first + together)
-        answer = _answer_slices(model, indices[part], noise[:, part], at_once=at_once, seed=seed)
+        images = slice(first, first + together)
+        rows = max(1, at_once // len(x[images]))
+        drawn = (noise.part(images, slice(row, row + rows)) for row in range(0, draws, rows))
+        answer = _answer_slices(model, x[images], drawn, -(-draws // rows), fence=fence)
         share = first / len(indices)
         parts.append((yield from between(answer, share, min(1.0, share + together / len(indices)))))
     return _figures(model, indices, parts, seed=seed)
@@ -117,18 +140,19 @@ class _Answer:
     log_weights: Tensor | None
 
 
-def _answer_slices(model: ModelReader, indices: Indices, noise: Tensor, *, at_once: int, seed: int) -> Slices[_Answer]:
-    """Draw the codes of some images, noise (K, b, noise_dim), at most `at_once` in a slice."""
-    x = model.pixels.take_seeded(indices, seed)
+def _answer_slices(
+    model: ModelReader, x: Tensor, noise: Iterable[Tensor], n_pieces: int, *, fence: SliceFence
+) -> Slices[_Answer]:
+    """Draw the codes of images x (b, C, H, W), those of one piece of noise (k, b, noise_dim) in a slice."""
     posterior = _posterior(model, x)
-    pieces = noise.split(max(1, at_once // len(x)))
     terms, weights = [], []
-    for number, piece in enumerate(pieces):
-        drawn, log_weights = _draw(model, x, posterior, piece.to(x.device))
+    for number, piece in enumerate(noise):
+        drawn, log_weights = _draw(model, x, posterior, piece)
         terms.append(drawn)
         if log_weights is not None:
             weights.append(log_weights)
-        yield (number + 1) / len(pieces)
+        fence.pass_slice()
+        yield (number + 1) / n_pieces
     return _Answer(posterior, joined_samples(terms), torch.cat(weights) if weights else None)
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from vae_explorer.errors import DivergedError, UsageError
 from vae_explorer.evaluation.importance import images_at_once
 from vae_explorer.evaluation.slices import Slices, codes_at_once
-from vae_explorer.model.noise import posterior_noise
+from vae_explorer.model.counter_noise import ImageNoise
 from vae_explorer.objective.bounds import (
     effective_sample_size,
     grouped_bounds,
@@ -59,11 +59,13 @@ def climb_slices(model: ModelReader, index: int, *, samples: int = 5000, seed: i
     images_at_once(model, samples)
     indices = np.array([index], dtype=np.int64)
     x = model.pixels.take_seeded(indices, seed)
-    noise = posterior_noise([index], samples=samples, latent_dim=model.model.noise_dim, seed=seed)
-    parts = []
-    for part in noise.split(codes_at_once(model)):
+    noise = ImageNoise([index], samples=samples, latent_dim=model.model.noise_dim, seed=seed, device=x.device)
+    parts: list[torch.Tensor] = []
+    at_once = codes_at_once(model)
+    for first in range(0, samples, at_once):
+        part = noise.part(samples=slice(first, first + at_once))
         with torch.no_grad():
-            parts.append(importance_log_weights(model.model, x, part.to(x.device)).double())
+            parts.append(importance_log_weights(model.model, x, part).double())
         yield min(1.0, sum(map(len, parts)) / samples)
     weights = torch.cat(parts).cpu()
     if bool(weights.isnan().any()):

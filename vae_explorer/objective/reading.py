@@ -13,10 +13,11 @@ from vae_explorer.config import RunConfig
 from vae_explorer.errors import UsageError
 from vae_explorer.model.class_conditional import one_hot
 from vae_explorer.model.copying import copied_module
+from vae_explorer.model.counter_noise import ImageNoise
 from vae_explorer.model.latents import Posterior
 from vae_explorer.model.likelihoods import Likelihood
 from vae_explorer.model.model import Model
-from vae_explorer.model.noise import Stream, posterior_noise, seeded_generator
+from vae_explorer.model.noise import Stream, seeded_generator
 from vae_explorer.model.pixels import Pixels
 from vae_explorer.model.semi_supervised import M2, StackedM2
 from vae_explorer.objective.answers import Array, CodesArrays, EncodedArrays, Indices, SampledFigures, TermsArrays
@@ -191,7 +192,7 @@ class ModelReader:
     def terms(self, index: int, *, samples: int = SAMPLES, seed: int = 0) -> TermsArrays:
         """Return every term of the bound of one image by index, for each of `samples` codes."""
         x = self.pixels.take_seeded(np.array([index]), seed)
-        noise = posterior_noise([index], samples=samples, latent_dim=self.latent_dim, seed=seed).to(x.device)
+        noise = ImageNoise([index], samples=samples, latent_dim=self.latent_dim, seed=seed, device=x.device).part()
         drawn = drawn_terms(self.model, x, noise[:, 0], self._generator(seed, Stream.CODES, index))
         return TermsArrays(
             index=index, z=drawn.z.cpu().numpy(), log_likelihood=drawn.log_likelihood.cpu().numpy(),
@@ -207,9 +208,11 @@ class ModelReader:
         """Return posterior and terms, at most _ENCODE_CHUNK codes at once."""
         x = self.pixels.take_seeded(indices, seed)
         posterior = self.model.posterior(x)
-        noise = posterior_noise(indices.tolist(), samples=samples, latent_dim=self.model.noise_dim, seed=seed)
+        noise = ImageNoise(
+            indices.tolist(), samples=samples, latent_dim=self.model.noise_dim, seed=seed, device=x.device
+        ).part()
         at_once = max(1, _ENCODE_CHUNK // len(indices))
-        parts = [image_terms(self.model, x, part.to(x.device), posterior=posterior) for part in noise.split(at_once)]
+        parts = [image_terms(self.model, x, part, posterior=posterior) for part in noise.split(at_once)]
         return posterior, joined_samples(parts)
 
     def _code_terms(self, indices: Indices) -> tuple[Posterior, Terms]:

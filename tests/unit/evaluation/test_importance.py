@@ -10,6 +10,8 @@ from vae_explorer.errors import UsageError
 from vae_explorer.evaluation import importance
 from vae_explorer.evaluation.importance import figures_slices, images_at_once, joined_figures
 from vae_explorer.evaluation.slices import drain
+from vae_explorer.model import counter_noise
+from vae_explorer.model.noise import posterior_noise
 from vae_explorer.objective import blocks
 from vae_explorer.objective.log_weights import importance_log_weights
 
@@ -51,9 +53,29 @@ def test_codes_are_those_of_the_reader_whatever_is_asked_with_them(plane_model):
 def test_many_codes_are_the_same_as_at_once(plane_model):
     found = figures(plane_model, EVERY[:3], samples=5000)
     x = plane_model.pixels.take_seeded(EVERY[:1], 0)
-    noise = importance.posterior_noise([0], samples=5000, latent_dim=2, seed=0)
+    noise = posterior_noise([0], samples=5000, latent_dim=2, seed=0)
     weights = importance_log_weights(plane_model.model, x, noise)
     assert found.log_px[0] == pytest.approx(float(weights.logsumexp(0) - np.log(5000)), abs=1e-4)
+
+
+@pytest.fixture
+def counters(monkeypatch):
+    """Noise from counters, as on a CUDA device."""
+    monkeypatch.setattr(counter_noise, "has_counters", lambda device: True)
+
+
+@pytest.mark.usefixtures("counters")
+def test_noise_from_counters_gives_the_same_within_its_error_and_does_not_depend_on_company():
+    known = linear(2)
+    found = figures(known.model, samples=20_000)
+    away = (found.log_px - known.log_px) / found.log_px_mc_se
+    trusted = found.k_hat < 0.7
+    assert trusted.sum() > 12
+    assert np.abs(away[trusted]).max() < 4.5
+    alone = figures(known.model, EVERY[5:6], samples=20_000)
+    assert alone.log_px[0] == pytest.approx(found.log_px[5], rel=1e-6)
+    read = known.model.figures(EVERY[:3], samples=9)
+    np.testing.assert_allclose(figures(known.model, EVERY[:3], samples=9).elbo, read.elbo, rtol=1e-5)
 
 
 @pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])

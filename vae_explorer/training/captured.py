@@ -18,7 +18,7 @@ from torch import Tensor
 
 from vae_explorer.objective.terms import Live
 from vae_explorer.training.batches import Batches
-from vae_explorer.training.live_values import InForce
+from vae_explorer.training.live_values import Numbers
 
 MOST_UPDATES = 64
 """Updates of the longest slice."""
@@ -56,8 +56,8 @@ class Recorder(Protocol):
         """Return how long the device takes; waits for it."""
 
 
-InForceAt = Callable[[int], Sequence[InForce]]
-"""From a step to what holds in the update that follows it, of each model."""
+InForceAt = Callable[[int], Sequence[Numbers]]
+"""From a step to learning rate, beta and free bits in the update that follows it, of each model."""
 
 
 class SliceBuffers:
@@ -79,7 +79,7 @@ class SliceBuffers:
         self._indices = _even_rows(most, batch_size, device=device)
         self._labels = _even_rows(most, batches.n_labelled, device=device)
         self._values = torch.zeros(most, 3, -(-self._shape.numel() // 4) * 4, device=device)
-        self._written: list[list[tuple[float, float, float]]] = []
+        self._written: list[Sequence[Numbers]] = []
         self._has_labels = False
 
     def fill(self, step: int, n: int) -> None:
@@ -89,8 +89,7 @@ class SliceBuffers:
         self._has_labels = labels is not None
         if labels is not None:
             self._labels[:n].copy_(labels)
-        in_force = (self._in_force(step + place) for place in range(n))
-        values = [[(one.learning_rate, one.beta, one.free_bits) for one in models] for models in in_force]
+        values = [self._in_force(step + place) for place in range(n)]
         if values != self._written[:n]:
             table = torch.zeros(n, *self._values.shape[1:])
             table[..., : self._shape.numel()] = torch.tensor(values).transpose(1, 2)

@@ -22,6 +22,9 @@ _KEYS: dict[LiveName, str] = {
 }
 
 
+Numbers = tuple[float, float, float]
+
+
 @dataclass(frozen=True)
 class InForce:
     """What holds in one update, schedules included: as in a metric record."""
@@ -53,11 +56,13 @@ class LiveValues:
 
     def in_force(self, step: int) -> InForce:
         """Return what holds in the update that follows `step` updates. beta: 0 where nothing is weighted with it."""
-        return InForce(
-            learning_rate=self.learning_rate * self._rate_steps.factor(step),
-            beta=self.beta * self._warmup.share(step) if self._has_penalty else 0.0,
-            free_bits=self.free_bits,
-        )
+        return InForce(*self.numbers(step))
+
+    def numbers(self, step: int) -> Numbers:
+        """Return learning rate, beta and free bits as `in_force`, for those who ask for many steps of many models."""
+        rate = self.learning_rate * self._rate_steps.factor(step)
+        beta = self.beta * self._warmup.share(step) if self._has_penalty else 0.0
+        return rate, beta, self.free_bits
 
     def apply(self, step: int) -> None:
         """Bring the scalars on the device to what holds in the update after `step`; nothing is waited for."""

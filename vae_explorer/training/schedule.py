@@ -78,4 +78,6 @@ class RateSteps:
 
     def factor(self, step: int) -> float:
         """Return the factor in the update that follows `step` updates."""
+        if not self._from:
+            return 1.0
         return next((factor for first, factor in reversed(self._from) if step >= first), 1.0)

@@ -22,7 +22,7 @@ from vae_explorer.training.captured import (
     StepInputs,
 )
 from vae_explorer.training.compiling import COMPILE_STEPS, can_compile
-from vae_explorer.training.live_values import InForce
+from vae_explorer.training.live_values import Numbers
 from vae_explorer.training.schedule import target_step
 from vae_explorer.training.state import AnyArray, SessionMeta, to_generator
 
@@ -55,8 +55,8 @@ class SlicedUpdates(ABC):
         """Do one update: nothing in it waits for the device, or reads a Python value that may change."""
 
     @abstractmethod
-    def _in_force(self, step: int) -> Sequence[InForce]:
-        """What holds in the update that follows `step` updates, of each model."""
+    def _in_force(self, step: int) -> Sequence[Numbers]:
+        """Learning rate, beta and free bits in the update that follows `step` updates, of each model."""
 
     @abstractmethod
     def _refusing(self) -> AbstractContextManager[None]:

@@ -21,7 +21,7 @@ from vae_explorer.training.batches import build_batches
 from vae_explorer.training.captured import StepInputs
 from vae_explorer.training.compiling import Compiled
 from vae_explorer.training.devices import make_current
-from vae_explorer.training.live_values import InForce, LiveValues
+from vae_explorer.training.live_values import LiveValues, Numbers
 from vae_explorer.training.metrics import Figures, MetricSums
 from vae_explorer.training.sliced_updates import SlicedUpdates
 from vae_explorer.training.stacked_adam import StackedAdam
@@ -96,8 +96,8 @@ class SweepUpdates(SlicedUpdates):
         means = self.objective.means(Batch(x, prior_z=prior_z), noise=noise, live=live)
         return means.loss, means.differentiated, means.rows
 
-    def _in_force(self, step: int) -> list[InForce]:
-        return [seat.live.in_force(step) for seat in self.seats]
+    def _in_force(self, step: int) -> list[Numbers]:
+        return [seat.live.numbers(step) for seat in self.seats]
 
     def _refusing(self) -> AbstractContextManager[None]:
         return self.adam.rehearsing()

@@ -20,7 +20,7 @@ from vae_explorer.training.batches import build_batches
 from vae_explorer.training.captured import StepInputs
 from vae_explorer.training.compiling import Compiled
 from vae_explorer.training.devices import make_current
-from vae_explorer.training.live_values import InForce, LiveValues
+from vae_explorer.training.live_values import LiveValues, Numbers
 from vae_explorer.training.metrics import MetricSums
 from vae_explorer.training.optimiser import GuardedOptimiser
 from vae_explorer.training.precision import HalfWeights, notes_on_half
@@ -126,8 +126,8 @@ class Updates(SlicedUpdates):
             return None
         return self._world if self._compares_images or self.live.free_bits > 0 else None
 
-    def _in_force(self, step: int) -> tuple[InForce]:
-        return (self.live.in_force(step),)
+    def _in_force(self, step: int) -> tuple[Numbers]:
+        return (self.live.numbers(step),)
 
     def _refusing(self) -> AbstractContextManager[None]:
         return self.optimiser.rehearsing()

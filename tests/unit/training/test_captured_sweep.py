@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from test_captured import StandIn, without_time
 from test_sweep import are_same, new_sweep, states, weights
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from vae_explorer.training import sweep_updates
+from vae_explorer.training.captured import StepInputs
 from vae_explorer.training.session import Advance
 from vae_explorer.training.stacked_adam import StackedAdam
 
@@ -50,6 +52,31 @@ def train(sweep, until_step):
     while sweep.step < until_step or sweep.is_evaluating:
         sweep.advance(until_step)
     return [without_time(member.take_records()) for member in sweep.members]
+
+
+class _Names(TorchDispatchMode):
+    """Notes which operators are called, below vmap and autograd."""
+
+    def __init__(self):
+        super().__init__()
+        self.names = set()
+
+    def __torch_dispatch__(self, function, types, arguments=(), keywords=None):
+        self.names.add(str(function.overloadpacket))
+        return function(*arguments, **(keywords or {}))
+
+
+@pytest.mark.parametrize("kind", CHANGED)
+def test_no_number_is_read_back_or_made_on_the_host(config, digits_data, monkeypatch, kind):
+    """What would break a capture: a wait for the device, a tensor of constants, and indices that vmap makes."""
+    monkeypatch.setattr(sweep_updates, "StackedAdam", partial(StackedAdam, is_together=True))
+    updates = new_sweep(config.with_values(CHANGED[kind]), digits_data)._updates
+    updates.work(0)
+    with _Names() as seen:
+        updates._one(StepInputs(updates._batches.at(1), None, updates.rates, updates.live))
+    broken = {"_local_scalar_dense", "lift_fresh", "nonzero", "index", "index_put", "index_put_", "_index_put_impl_"}
+    assert "aten.normal_" in seen.names
+    assert not {f"aten.{name}" for name in broken} & seen.names
 
 
 @pytest.mark.usefixtures("adam")

@@ -14,7 +14,7 @@ SLOW_S, QUICK_S = 0.008, 0.005
 """Where one unit of training takes longer than SLOW_S, the reader thread answers small questions, until a unit takes
 less than QUICK_S: near one threshold the two would take turns several times a second."""
 
-VIEW_SHARE = 0.06
+VIEW_SHARE = 0.035
 """What snapshots and pictures may take for every second of training."""
 
 THEORY_SHARE, THEORY_LIMIT_S = 0.08, 0.04

@@ -12,7 +12,7 @@ from vae_explorer.engine.mailbox import Mailbox
 from vae_explorer.engine.outbox import Outbox
 from vae_explorer.engine.serve import answer
 
-REFRESH_S = 0.03
+REFRESH_S = 0.045
 """The copy is refreshed between steps, at most this often: no screen shows more."""
 
 

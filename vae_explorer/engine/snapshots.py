@@ -14,7 +14,7 @@ SAMPLE_SIZE = 2000
 """Most images of the live sample."""
 
 FIRST_SAMPLE_SIZE, LEAST_SAMPLE_SIZE = 500, 250
-SNAPSHOT_S = 0.04
+SNAPSHOT_S = 0.025
 """What a live snapshot may take, about: slower models show a smaller sample, so that the map still moves."""
 
 CHUNK = 128

@@ -47,10 +47,10 @@ from vae_explorer.runs.records import LogRecord
 REDRAW_MS = 170
 """Records are gathered for so long, then one plot is drawn again, the next one as long after it: a curve of many points
 need not move more than twice a second, and three plots at once would hold up a click by 20 ms."""
-REDRAW_SHARE = 0.02
+REDRAW_SHARE = 0.015
 """What drawing curves may take of the window's time: where a plot takes longer, the next one comes later. A slow
 processor has no core to spare for a curve that moves six times a second."""
-SLOWEST_REDRAW_MS = 500
+SLOWEST_REDRAW_MS = 600
 
 READING_KEYS = (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Home, Qt.Key.Key_End, Qt.Key.Key_Escape)
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, Qt, Slot
+from PySide6.QtCore import QEvent, Qt, QTimer, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
@@ -31,6 +31,7 @@ from vae_explorer.gui.widgets.map_view import MapView
 from vae_explorer.gui.widgets.picture import image_to_qimage
 from vae_explorer.gui.widgets.plane_layer import Plane
 
+PLANE_DUE_MS = 30
 REFIT_RATIO = 1.5
 """While it follows the points, the view is moved only when they leave it or fill it this many times too little."""
 
@@ -46,6 +47,9 @@ class LatentMapPanel(QWidget):
         self._is_following = True
         self._has_rings = True
         self._plane_step: int | None = None
+        # The plane goes through the code that is pressed; what is decoded there is asked for before.
+        self._plane_due = QTimer(self, singleShot=True, interval=PLANE_DUE_MS)
+        self._plane_due.timeout.connect(self._refresh_plane)
         self._opened: RunOpened | None = None
         self._feed = PlaneFeed(controller, self)
         self._build()
@@ -227,7 +231,7 @@ class LatentMapPanel(QWidget):
         self._fields.set_values(self._latent.project(selection.code)[: 1 if self._latent.is_line else 2])
         self._find.set_current(selection.image)
         if self._latent.latent_dim > 2:
-            self._refresh_plane()
+            self._plane_due.start()
 
     @Slot(bool)
     def _on_drawing_changed(self, is_drawing: bool) -> None:

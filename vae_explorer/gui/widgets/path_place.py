@@ -22,11 +22,11 @@ def share_of_code(selection: Selection, *, guess: float) -> float | None:
     guess: the share to prefer where several fit (a path of no length), and the one that a drag has just set.
     Otherwise the share nearest along the straight path, its mirror image (after a swap) and the ends are tried.
     """
-    for share in (guess, 1.0 - guess, _nearest_straight_share(selection), 0.0, 1.0):
-        apart = float(np.linalg.norm(code_at(selection, share) - selection.code))
-        if apart <= _TOLERANCE * (1.0 + float(np.linalg.norm(selection.code))):
-            return share
-    return None
+    shares = (guess, 1.0 - guess, _nearest_straight_share(selection), 0.0, 1.0)
+    codes = interpolate(selection.end_a, selection.end_b, shares, path=selection.path)
+    apart = np.linalg.norm(codes - selection.code, axis=1)
+    fitting = np.flatnonzero(apart <= _TOLERANCE * (1.0 + float(np.linalg.norm(selection.code))))
+    return shares[int(fitting[0])] if len(fitting) else None
 
 
 def _nearest_straight_share(selection: Selection) -> float:

@@ -50,7 +50,7 @@ need not move more than twice a second, and three plots at once would hold up a 
 REDRAW_SHARE = 0.015
 """What drawing curves may take of the window's time: where a plot takes longer, the next one comes later. A slow
 processor has no core to spare for a curve that moves six times a second."""
-SLOWEST_REDRAW_MS = 600
+SLOWEST_REDRAW_MS = 400
 
 READING_KEYS = (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Home, Qt.Key.Key_End, Qt.Key.Key_Escape)
 

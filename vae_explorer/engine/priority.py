@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 
-NICENESS = 10
+NICENESS = 5
 """Enough for a window that wakes up to go first at once; a third of the usual share where other programs compete."""
 
 

@@ -18,7 +18,7 @@ VIEW_SHARE = 0.035
 """What snapshots and pictures may take for every second of training."""
 
 THEORY_SHARE, THEORY_LIMIT_S = 0.08, 0.04
-"""The same for questions of the theory, which come only while somebody looks at the answers: both together are some 12
+"""The same for questions of the theory, which come only while somebody looks at the answers: both together are some 11
 % of the time then. The limit is about one first look, so that an image that is chosen is answered at once."""
 
 Clock = Callable[[], float]

@@ -8,7 +8,17 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from PySide6.QtCore import QCoreApplication, QEvent, QObject, QPoint, Qt, QTimer, Signal, qInstallMessageHandler
+from PySide6.QtCore import (
+    QCoreApplication,
+    QEvent,
+    QEventLoop,
+    QObject,
+    QPoint,
+    Qt,
+    QTimer,
+    Signal,
+    qInstallMessageHandler,
+)
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 
@@ -149,7 +159,7 @@ class ClickMeter(QObject):
 def live_figures(config: RunConfig, data: ImageData, *, seconds: float) -> dict[str, Any]:
     """Lateness, click to pixels and steps a second: it trains for `seconds` untouched, then as long under clicks."""
     with training_window(config, data) as explorer:
-        wait_for(lambda: False, 3000)
+        live_for(3000)
         undisturbed = steps_per_s(explorer, seconds)
         meter = LatenessMeter()
         clicks = ClickMeter(explorer)
@@ -171,8 +181,15 @@ def live_figures(config: RunConfig, data: ImageData, *, seconds: float) -> dict[
 def steps_per_s(explorer: Explorer, seconds: float) -> float:
     """Steps a second over a stretch, from the statuses that the window gets."""
     first, began = step_of(explorer), time.perf_counter()
-    wait_for(lambda: False, round(1000 * seconds))
+    live_for(round(1000 * seconds))
     return (step_of(explorer) - first) / (time.perf_counter() - began)
+
+
+def live_for(duration_ms: int) -> None:
+    """Let the window live for so long; looking at a clock meanwhile would wake it a hundred times a second."""
+    loop = QEventLoop()
+    QTimer.singleShot(duration_ms, loop.quit)
+    loop.exec()
 
 
 def percentile_ms(values: list[float], percent: float) -> float:

@@ -375,3 +375,24 @@ def test_a_closed_pipe_is_no_traceback() -> None:
     )
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False, env=dict(os.environ))
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of another process")
+def test_a_signal_in_the_middle_of_a_write_is_told_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A file that is being written to must not be entered again: Python raises RuntimeError, and training is lost."""
+
+    class Busy:
+        def write(self, text: str) -> int:
+            raise RuntimeError("reentrant call")
+
+        def fileno(self) -> int:
+            return 2
+
+    with console.catch_interrupts() as interrupts:
+        monkeypatch.setattr(sys, "stderr", Busy())
+        os.kill(os.getpid(), signal.SIGTERM)
+        monkeypatch.undo()
+        assert interrupts()
+    assert console.LAST_WORD in capfd.readouterr().err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import signal
 import sys
 import threading
@@ -22,6 +23,15 @@ def say(sentence: str) -> None:
     """Write one line of talk to stderr."""
     sys.stderr.write(sentence + "\n")
     sys.stderr.flush()
+
+
+def say_from_handler(sentence: str) -> None:
+    """Write one line to stderr although the signal may have come in the middle of `say`, whose file must not be entered
+    twice."""
+    try:
+        os.write(sys.stderr.fileno(), f"{sentence}\n".encode())
+    except (OSError, ValueError):  # no file, or one in memory, which may be entered twice
+        say(sentence)
 
 
 def write_line(text: str) -> None:
@@ -70,7 +80,7 @@ class Interrupts:
         if self._flag.is_set():
             raise KeyboardInterrupt
         self._flag.set()
-        say(PATIENT_WORD if self._is_patient else LAST_WORD)
+        say_from_handler(PATIENT_WORD if self._is_patient else LAST_WORD)
 
 
 @contextmanager

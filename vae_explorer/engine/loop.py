@@ -7,6 +7,7 @@ import logging
 import math
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -294,8 +295,7 @@ class EngineLoop:
 
     def _open_run(self, command: m.OpenRun) -> None:
         folder = RunFolder.open(command.path)
-        if self._open is not None and self._open.run.keeper.path == folder.path:
-            self._close_run()
+        self._close_if_open([folder])
         session = self._sessions.resume(folder, command.data, device=self._device)
         self._replace(session, command.data, command.fork_path, source=folder)
 
@@ -322,8 +322,7 @@ class EngineLoop:
 
     def _open_sweep(self, command: m.OpenSweep) -> None:
         folder = SweepFolder.open(command.path)
-        if self._open is not None and self._open.run.run_path in [run.path for run in folder.runs]:
-            self._close_run()
+        self._close_if_open(folder.runs)
         sweep = SweepSession.resume(folder, command.data, device=self._device)
         self._replace_by_sweep(sweep, command.data, folder.path, source=folder)
 
@@ -354,6 +353,13 @@ class EngineLoop:
         showcase = Showcase(run.shown_keeper, run.data, member.target_step, clock=clock)
         views = LiveViews(member, run.data, self._outbox, showcase=None, is_watched=self._is_watched, clock=clock)
         self._open = _Open(run, views, showcase)
+
+    def _close_if_open(self, folders: Sequence[RunFolder]) -> None:
+        """Leave the open run where it, or one of its sweep, is among those to be read: else what is not written yet
+        would be missed, and later be taken for another program's work."""
+        asked = {folder.path.resolve() for folder in folders}
+        if self._open is not None and any(path.resolve() in asked for path in self._open.run.run_paths):
+            self._close_run()
 
     def _close_run(self) -> None:
         """Save and leave the open run; what fails on the way is told, and keeps nobody from leaving."""

@@ -87,6 +87,11 @@ class RunControl:
         return self.keeper.path
 
     @property
+    def run_paths(self) -> tuple[Path, ...]:
+        """The folders of all runs that are trained here."""
+        return (self.keeper.path,)
+
+    @property
     def view_share(self) -> float:
         """What of the time for live views is for those of one model."""
         return 1.0

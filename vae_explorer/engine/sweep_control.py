@@ -81,6 +81,11 @@ class SweepControl(RunControl):
         return self.shown_keeper.path
 
     @property
+    def run_paths(self) -> tuple[Path, ...]:
+        """The folders of the runs of all models, in their order."""
+        return tuple(keeper.path for keeper in self.keeper.keepers)
+
+    @property
     def view_share(self) -> float:
         """Half of what live views may cost is for the small multiples."""
         return 0.5
@@ -102,7 +107,7 @@ class SweepControl(RunControl):
         self._outbox.put(
             SweepOpened(
                 path=self.path, configs=tuple(member.config for member in sweep.members),
-                run_paths=tuple(keeper.path for keeper in keepers), step=sweep.step, left=self._left,
+                run_paths=self.run_paths, step=sweep.step, left=self._left,
                 records=tuple(tuple(self._records_of(place)) for place in range(len(keepers))),
             )
         )  # fmt: skip

@@ -1,5 +1,7 @@
 """A sweep in the engine: slices like a run's, prompt for commands, every model shown, saved and gone on with."""
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -19,6 +21,10 @@ def configs(tiny_config):
 def weights_of(run):
     arrays, _ = run.read_checkpoint(run.find_checkpoint("last"))
     return {name: array for name, array in arrays.items() if name.startswith("model.")}
+
+
+def of_failures(events):
+    return [event for event in events if isinstance(event, m.EngineFailed)]
 
 
 def test_a_sweep_is_trained_to_its_end_and_leaves_a_run_of_each_beta(engine, configs, digits_data, tmp_path):
@@ -119,6 +125,29 @@ def test_a_run_of_a_sweep_is_opened_and_trained_by_itself(engine, configs, digit
     assert "beta-4 was trained on to step 30 by itself" in engine.wait_for(m.Notice).message
     engine.put(m.OpenRun(path / "beta-4", digits_data, tmp_path / "fork"), m.Start(40))
     engine.wait_for(m.RunStatus, lambda s: s.state is m.EngineState.FINISHED and s.step == 40)
+
+
+def test_a_run_whose_sweep_is_still_being_written_is_opened_whole(engine, configs, digits_data, tmp_path, monkeypatch):
+    path, has_been_read = tmp_path / "sweep", threading.Event()
+    write, find = RunFolder.write_checkpoint, RunFolder.find_sound_checkpoint
+
+    def write_late(folder, step, *args, **options):
+        if step == 20:
+            has_been_read.wait(0.5)
+        write(folder, step, *args, **options)
+
+    def find_and_tell(folder):
+        found = find(folder)
+        has_been_read.set()
+        return found
+
+    monkeypatch.setattr(RunFolder, "write_checkpoint", write_late)
+    monkeypatch.setattr(RunFolder, "find_sound_checkpoint", find_and_tell)
+    engine.put(m.NewSweep(configs, digits_data, path), m.Start(20))
+    engine.wait_for(m.RunStatus, lambda s: s.state is m.EngineState.FINISHED)
+    engine.put(m.OpenRun(path / "beta-4", digits_data, tmp_path / "fork"), m.Start(30))
+    engine.wait_until(lambda events: any(getattr(e, "step", 0) == 30 for e in events) or of_failures(events))
+    assert not of_failures(engine.events)
 
 
 def test_a_model_that_diverged_stays_behind_when_the_sweep_is_gone_on_with(make_engine, configs, digits_data, tmp_path):

@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from PySide6.QtCore import QSize
+from PySide6.QtCore import QPointF, QSize
 from PySide6.QtGui import QImage, QPainter
 
 from vae_explorer.gui.widgets.view_frame import ViewFrame
+
+Shown = tuple[object, ...]
+"""All that a picture shows, to be compared with what it showed before."""
 
 
 class KeptPicture:
@@ -20,10 +23,19 @@ class KeptPicture:
     def __init__(self) -> None:
         self._image = QImage()
         self._drawn: tuple[object, ...] = ()
+        self._frame: ViewFrame | None = None
 
-    def of(
-        self, frame: ViewFrame, ratio: float, shown: tuple[object, ...], draw: Callable[[QPainter], None]
-    ) -> QImage:  # fmt: skip
+    def paint(
+        self, painter: QPainter, frame: ViewFrame, ratio: float, shown: Shown, draw: Callable[[QPainter], None]
+    ) -> None:
+        """Paint the picture of a frame, as `of` makes it; while the frame moves, `draw` onto what is painted."""
+        has_moved, self._frame = frame != self._frame, frame
+        if has_moved and (frame, ratio, *shown) != self._drawn:
+            draw(painter)
+        else:
+            painter.drawImage(QPointF(frame.left, frame.top), self.of(frame, ratio, shown, draw))
+
+    def of(self, frame: ViewFrame, ratio: float, shown: Shown, draw: Callable[[QPainter], None]) -> QImage:
         """Return the picture of a frame; `draw` makes it, in scene pixels, where `shown`, all that it shows, is new."""
         wanted = (frame, ratio, *shown)
         if wanted != self._drawn:

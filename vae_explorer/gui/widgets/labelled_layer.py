@@ -27,6 +27,11 @@ class LabelledLayer(MapLayer):
         self.points = points if len(points) <= MOST_RINGS else points[:0]
         self.refresh()
 
+    @property
+    def is_blank(self) -> bool:
+        """Whether there is no point to ring."""
+        return not len(self.points)
+
     def paint_layer(self, painter: QPainter, frame: ViewFrame, ratio: float) -> None:
         """Draw the rings."""
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)

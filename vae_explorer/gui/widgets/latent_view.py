@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,11 +19,42 @@ from vae_explorer.latent.projection import Basis, axis_basis, line_basis, pca_ba
 Points = NDArray[np.float32]
 Range = tuple[float, float]
 Axes = tuple[int, int]
+T = TypeVar("T")
 
 PATH_POINTS = 65
 RANGE_SAMPLE = 5000
 PADDING = 0.06
 """Share of the span that stays free around the points."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Path:
+    """The path from A to B in coordinates of the map: its ends (2,) and points (n, 2)."""
+
+    a: Points | None = None
+    b: Points | None = None
+    points: Points | None = None
+
+
+_NO_PATH = _Path()
+
+
+class _Newest(Generic[T]):
+    """The newest result of some work, done again only where it would be of other objects.
+
+    What a click leaves as it is stays the same object, by which the map knows that it need not be drawn again.
+    """
+
+    def __init__(self) -> None:
+        self._sources: tuple[object, ...] | None = None
+        self._result: T
+
+    def of(self, sources: tuple[object, ...], work: Callable[[], T]) -> T:
+        """Return what `work` makes of these objects."""
+        before = self._sources
+        if before is None or any(one is not other for one, other in zip(before, sources, strict=True)):
+            self._result, self._sources = work(), sources
+        return self._result
 
 
 class LatentView:
@@ -38,6 +71,9 @@ class LatentView:
         self._encoded: Encoded | None = None
         self._other_q: tuple[Points, Points] | None = None
         self.basis: Basis = self._first_basis(np.zeros(latent_dim))
+        self._newest_path = _Newest[_Path]()
+        self._newest_rings = _Newest[tuple[Points, ...]]()
+        self._newest_q = _Newest[tuple[tuple[Points, ...], Points | None]]()
         self.points: Points = np.zeros((0, 2), dtype=np.float32)
         """Map coordinates (n, 2) of the newest snapshot's codes."""
 
@@ -125,20 +161,35 @@ class LatentView:
 
     def overlay(self, selection: Selection, *, has_rings: bool, has_path: bool) -> Overlay:
         """Return what is drawn over the points for a selection."""
-        ellipses, start = self._ellipses(selection.image), None
-        if self._other_q is not None and ellipses:
-            start, ellipses = ellipses[0], self._outlines(*self._other_q, height=float(ellipses[0][0, 1]))
-        a, b, share = selection.end_a, selection.end_b, np.linspace(0.0, 1.0, PATH_POINTS)
-        return Overlay(
-            crosshair=self.project(selection.code),
-            is_line=self.is_line,
-            end_a=self.project(a) if has_path else None,
-            end_b=self.project(b) if has_path else None,
-            path=self._project_all(interpolate(a, b, share, path=selection.path)) if has_path else None,
-            ellipses=ellipses,
-            start=start,
-            rings=self._rings() if has_rings else (),
+        # A plane's directions; moved through another code they stay the same objects.
+        plane = (self.basis.center, self.basis.u, self.basis.v)
+        ends = (selection.end_a, selection.end_b, selection.path)
+        path = _NO_PATH
+        if has_path:
+            # On a line the path lies in the middle of the points.
+            points = self.points if self.is_line else None
+            path = self._newest_path.of((*ends, *plane, points), lambda: self._path(selection))
+        image = selection.image
+        ellipses, start = self._newest_q.of(
+            (image, self._codes, self._encoded, self._other_q, *plane), lambda: self._q_of(image)
         )
+        return Overlay(
+            crosshair=self.project(selection.code), is_line=self.is_line,
+            end_a=path.a, end_b=path.b, path=path.points, ellipses=ellipses, start=start,
+            rings=self._newest_rings.of(plane, self._rings) if has_rings else (),
+        )  # fmt: skip
+
+    def _path(self, selection: Selection) -> _Path:
+        a, b, share = selection.end_a, selection.end_b, np.linspace(0.0, 1.0, PATH_POINTS)
+        points = self._project_all(interpolate(a, b, share, path=selection.path))
+        return _Path(self.project(a), self.project(b), points)
+
+    def _q_of(self, image: int | None) -> tuple[tuple[Points, ...], Points | None]:
+        """Return the ellipses of an image's q, and the outline of the encoder's where another q is shown."""
+        ellipses = self._ellipses(image)
+        if self._other_q is None or not ellipses:
+            return ellipses, None
+        return self._outlines(*self._other_q, height=float(ellipses[0][0, 1])), ellipses[0]
 
     def _first_basis(self, through: NDArray[np.floating]) -> Basis:
         if self.is_line:

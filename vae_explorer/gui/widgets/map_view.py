@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QWidget
 from vae_explorer.gui.theme import Theme, current_theme
 from vae_explorer.gui.widgets.cloud import Style
 from vae_explorer.gui.widgets.cloud_colours import class_colours, value_colours
+from vae_explorer.gui.widgets.crosshair_layer import CrosshairLayer
 from vae_explorer.gui.widgets.labelled_layer import LabelledLayer
 from vae_explorer.gui.widgets.map_layers import END_RADIUS_PX, CloudLayer, MapLayer, Overlay, OverlayLayer
 from vae_explorer.gui.widgets.plane_layer import PlaneLayer
@@ -93,9 +94,11 @@ class MapView(pg.PlotWidget):
         self.plane, self.energy, self.cloud = PlaneLayer(), EnergyLayer(), CloudLayer()
         self.labelled, self.posterior, self.over = LabelledLayer(), PosteriorLayer(), OverlayLayer()
         self.marks, self.scale = PointMarks(self.cloud.raster), ScaleLayer(self.legend)
+        self.crosshair = CrosshairLayer()
         self._values: ScaleLegend | None = None
         self._layers: tuple[MapLayer, ...] = (
-            self.plane, self.energy, self.cloud, self.labelled, self.posterior, self.marks, self.over, self.scale,
+            self.plane, self.energy, self.cloud, self.labelled, self.posterior, self.marks, self.over,
+            self.crosshair, self.scale,
         )  # fmt: skip
         for depth, layer in enumerate(self._layers):
             layer.setZValue(depth)
@@ -107,7 +110,7 @@ class MapView(pg.PlotWidget):
         self._resting = QTimer(self, singleShot=True, interval=SETTLE_MS)
         self._resting.timeout.connect(self.cloud.raster.prepare)
         self._overlay_due = QTimer(self, singleShot=True, interval=OVERLAY_MS, timerType=Qt.TimerType.PreciseTimer)
-        self._overlay_due.timeout.connect(self.over.refresh)
+        self._overlay_due.timeout.connect(self._paint_overlay)
         self._hand = QElapsedTimer()
         self._postponed: set[MapLayer] = set()
         self._unprepared: set[MapLayer] = set()
@@ -182,15 +185,21 @@ class MapView(pg.PlotWidget):
 
     def set_overlay(self, overlay: Overlay) -> None:
         """Draw these things over the points."""
-        self.over.overlay = overlay
+        self.over.set_overlay(overlay)
+        self.crosshair.move_to(overlay.crosshair, is_line=overlay.is_line)
         if not self._overlay_due.isActive():
             self._overlay_due.start()
 
     def set_thumbnail(self, image: QImage | None) -> None:
         """Show a picture beside the crosshair, or none."""
         self._overlay_due.stop()
-        self.over.thumbnail = image
+        self.crosshair.thumbnail = image
+        self._paint_overlay()
+
+    @Slot()
+    def _paint_overlay(self) -> None:
         self.over.refresh()
+        self.crosshair.refresh()
 
     def set_aspect_locked(self, is_locked: bool) -> None:
         """Keep one unit of x as long as one of y, or let both scale alone."""
@@ -415,14 +424,14 @@ class MapView(pg.PlotWidget):
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)
-        self.over.has_focus = True
-        self.over.update()
+        self.crosshair.has_focus = True
+        self.crosshair.refresh()
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
         super().focusOutEvent(event)
         self._is_space_down = False
-        self.over.has_focus = False
-        self.over.update()
+        self.crosshair.has_focus = False
+        self.crosshair.refresh()
 
     def leaveEvent(self, event: QEvent) -> None:
         # pyqtgraph's own handler looks for a drag of its scene; presses never reach that scene.

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from PySide6.QtCore import QPointF, QRectF
+from PySide6.QtCore import QRectF
 from PySide6.QtGui import QImage, QPainter
 
-from vae_explorer.gui.widgets.kept_picture import KeptPicture
+from vae_explorer.gui.widgets.kept_picture import KeptPicture, Shown
 from vae_explorer.gui.widgets.map_layers import MapLayer
 from vae_explorer.gui.widgets.plane_grid import Extent
 from vae_explorer.gui.widgets.view_frame import ViewFrame
@@ -59,19 +59,23 @@ class PlaneLayer(MapLayer):
         """What is shown."""
         return self._plane
 
+    @property
+    def is_blank(self) -> bool:
+        """Whether there is no plane."""
+        return self._plane is None
+
     def paint_layer(self, painter: QPainter, frame: ViewFrame, ratio: float) -> None:
         """Draw the plane, faded towards the ground so that the points stay what is looked at."""
-        if self._plane is not None:
-            painter.drawImage(QPointF(frame.left, frame.top), self._drawn(frame, ratio))
+        self._picture.paint(painter, frame, ratio, self._shown, lambda onto: self._paint_plane(onto, frame, ratio))
 
     def prepare(self, frame: ViewFrame, ratio: float) -> None:
         """Draw the plane's picture."""
         if self._plane is not None:
-            self._drawn(frame, ratio)
+            self._picture.of(frame, ratio, self._shown, lambda onto: self._paint_plane(onto, frame, ratio))
 
-    def _drawn(self, frame: ViewFrame, ratio: float) -> QImage:
-        shown = (self.theme, self.is_ink, self._plane)
-        return self._picture.of(frame, ratio, shown, lambda onto: self._paint_plane(onto, frame, ratio))
+    @property
+    def _shown(self) -> Shown:
+        return (self.theme, self.is_ink, self._plane)
 
     def _paint_plane(self, painter: QPainter, frame: ViewFrame, ratio: float) -> None:
         assert self._plane is not None

@@ -27,6 +27,11 @@ class PointMarks(MapLayer):
             self.selected, self.hovered = selected, hovered
             self.refresh()
 
+    @property
+    def is_blank(self) -> bool:
+        """Whether no point is marked."""
+        return self.selected is None and self.hovered is None
+
     def paint_layer(self, painter: QPainter, frame: ViewFrame, ratio: float) -> None:
         """Draw the points, each on a halo of the ground."""
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)

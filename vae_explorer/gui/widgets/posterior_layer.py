@@ -38,10 +38,14 @@ class LatticeLayer(MapLayer):
             self.shown, self._image = answer, None
             self.refresh()
 
+    @property
+    def is_blank(self) -> bool:
+        """Whether it is off, or knows no answer."""
+        return not self.is_on or self.shown is None
+
     def paint_layer(self, painter: QPainter, frame: ViewFrame, ratio: float) -> None:
         """Draw what is shown, as a plane or as a line."""
-        if not self.is_on or self.shown is None:
-            return
+        assert self.shown is not None
         if len(self.shown.mode) == 1:
             self._paint_line(painter, frame, self.shown)
         else:
@@ -108,7 +112,7 @@ class PosteriorLayer(LatticeLayer):
     def paint_layer(self, painter: QPainter, frame: ViewFrame, ratio: float) -> None:
         """Draw the density, and the mode on top."""
         super().paint_layer(painter, frame, ratio)
-        if self.is_on and self.shown is not None and len(self.shown.mode) > 1:
+        if self.shown is not None and len(self.shown.mode) > 1:
             self._paint_mode(painter, QPointF(*frame.to_px(self.shown.mode).tolist()))
 
     def _make_image(self, shown: Inspected) -> QImage:

@@ -47,11 +47,15 @@ class ScaleLayer(MapLayer):
         super().__init__()
         self._legend = legend
 
+    @property
+    def is_blank(self) -> bool:
+        """Whether the colours mean no figure."""
+        return self._legend() is None
+
     def paint_layer(self, painter: QPainter, frame: ViewFrame, ratio: float) -> None:
         """Draw the bar in the lower right corner."""
         legend = self._legend()
-        if legend is None:
-            return
+        assert legend is not None
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setFont(tick_font())
         line = float(painter.fontMetrics().height())

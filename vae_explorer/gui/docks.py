@@ -110,6 +110,8 @@ class Docks(QObject):
         policy = panel.sizePolicy()
         policy.setRetainSizeWhenHidden(True)
         panel.setSizePolicy(policy)
+        # Its ground covers what is behind it: else the dock was painted with every picture in it, half a millisecond.
+        panel.setAutoFillBackground(True)
         dock.setWidget(panel)
         dock.visibilityChanged.connect(partial(self._show_panel, panel))
         if name in LATE:

@@ -19,6 +19,7 @@ from vae_explorer.gui.theme import GRID_PX, use_tabular_digits
 from vae_explorer.gui.tool_bar import RunToolBar
 from vae_explorer.gui.view_commands import ViewCommands
 from vae_explorer.gui.widgets.notice_bar import NoticeBar
+from vae_explorer.gui.widgets.still_room import StillRoom
 from vae_explorer.gui.widgets.task_bar import TaskBar
 from vae_explorer.gui.widgets.text_window import TextWindow
 from vae_explorer.gui.window_state import save_layout
@@ -71,6 +72,7 @@ class MainWindow(QMainWindow):
     def _frame_centre(self) -> None:
         """Put the notice bar over the latent map; it takes room only while it has something to say."""
         centre = QWidget()
+        centre.setAutoFillBackground(True)
         column = QVBoxLayout(centre)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
@@ -87,7 +89,7 @@ class MainWindow(QMainWindow):
         use_tabular_digits(self._step)
         for task in tasks:
             bar.addPermanentWidget(task)
-        bar.addPermanentWidget(self._step)
+        bar.addPermanentWidget(StillRoom(self._step))
 
     def _connect_actions(self) -> None:
         actions, controller, files = self.actions_, self._controller, self.files

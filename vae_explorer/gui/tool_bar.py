@@ -21,6 +21,7 @@ from vae_explorer.gui.theme import GRID_PX, current_theme, use_tabular_digits
 from vae_explorer.gui.widgets.curve_text import duration_text
 from vae_explorer.gui.widgets.figure import Figure
 from vae_explorer.gui.widgets.number_field import NumberField
+from vae_explorer.gui.widgets.still_room import StillRoom
 from vae_explorer.runs.records import LiveName, LogRecord, MetricRecord
 
 ICON_NAMES: tuple[IconName, ...] = ("train", "pause", "step", "stop", "reset")
@@ -117,7 +118,7 @@ class RunToolBar(QToolBar):
         holder.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         row = QHBoxLayout(holder)
         row.setContentsMargins(GRID_PX, 0, GRID_PX, 0)
-        row.addWidget(self._state)
+        row.addWidget(StillRoom(self._state))
         self.addWidget(holder)
 
     # ---- what is shown ----------------------------------------------------------------------------------------------

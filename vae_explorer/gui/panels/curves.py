@@ -42,6 +42,7 @@ from vae_explorer.gui.widgets.curve_text import duration_text, figure_text, mark
 from vae_explorer.gui.widgets.eliding_label import ElidingLabel
 from vae_explorer.gui.widgets.plot_style import tick_font
 from vae_explorer.gui.widgets.steady_range import steady_range
+from vae_explorer.gui.widgets.still_room import StillRoom
 from vae_explorer.runs.records import LogRecord
 
 REDRAW_MS = 170
@@ -76,8 +77,8 @@ class CurvesPanel(QWidget):
         self._redraw_timer.setInterval(REDRAW_MS)
         self._redraw_timer.timeout.connect(self._redraw_one)
         self._stale: list[Term] = []
-        self._x_range = (0.0, 1.0)
         """Terms whose plots lack the newest records, the longest waiting first."""
+        self._x_range = (0.0, 1.0)
         self._columns = {term: CurveColumn(term) for term in TERMS}
         self._bar = CurveBar()
         self._note = BoundNote("curves")
@@ -145,7 +146,7 @@ class CurvesPanel(QWidget):
         self._legend.setFont(tick_font())
         foot = QHBoxLayout()
         foot.setSpacing(2 * GRID_PX)
-        foot.addWidget(self._reading, 1)
+        foot.addWidget(StillRoom(self._reading), 1)
         foot.addWidget(self._legend)
         return foot
 

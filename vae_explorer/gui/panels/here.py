@@ -20,6 +20,7 @@ from vae_explorer.gui.widgets.latent_view import latent_name
 from vae_explorer.gui.widgets.neighbours import NeighbourIndex
 from vae_explorer.gui.widgets.picture import PictureView
 from vae_explorer.gui.widgets.picture_strip import PictureStrip
+from vae_explorer.gui.widgets.still_room import StillRoom
 
 MAX_FIELDS = 4
 """A code of more numbers is shown as a list; the sliders are where those are changed."""
@@ -113,7 +114,8 @@ class HerePanel(QWidget):
             Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
         )
         rows.addWidget(self._fields)
-        rows.addWidget(self._list)
+        self._list_room = StillRoom(self._list)
+        rows.addWidget(self._list_room)
         buttons = QHBoxLayout()
         buttons.setSpacing(GRID_PX // 2)
         self._end_buttons = []
@@ -161,7 +163,7 @@ class HerePanel(QWidget):
         names = [] if is_listed else [latent_name(axis) for axis in range(latent_dim)]
         self._fields.set_names(names, [self.tr("{name} of the selected code.").format(name=n) for n in names])
         self._fields.setVisible(not is_listed)
-        self._list.setVisible(is_listed)
+        self._list_room.setVisible(is_listed)
         for widget in (self._fields, *self._end_buttons):
             widget.setEnabled(has_model)
         self._classes.setVisible(controller.config is not None and controller.config.model.kind in LABELLED)

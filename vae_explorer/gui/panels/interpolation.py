@@ -31,6 +31,7 @@ from vae_explorer.gui.widgets.glyph_button import GlyphButton
 from vae_explorer.gui.widgets.number_field import NumberField
 from vae_explorer.gui.widgets.path_place import code_at, share_of_code
 from vae_explorer.gui.widgets.picture import PictureView
+from vae_explorer.gui.widgets.still_room import StillRoom
 from vae_explorer.gui.widgets.to_and_fro import ToAndFro
 from vae_explorer.latent.paths import interpolate
 
@@ -153,7 +154,7 @@ class InterpolationPanel(QWidget):
         for widget in (QLabel(self.tr("Path")), self._path, QLabel(self.tr("Pictures")), self._count):
             row.addWidget(widget)
         row.addSpacing(GRID_PX)
-        row.addWidget(self._note, 1)
+        row.addWidget(StillRoom(self._note), 1)
         return row
 
     def _connect(self) -> None:

@@ -30,6 +30,7 @@ from vae_explorer.gui.widgets.map_tools import MapTools
 from vae_explorer.gui.widgets.map_view import MapView
 from vae_explorer.gui.widgets.picture import image_to_qimage
 from vae_explorer.gui.widgets.plane_layer import Plane
+from vae_explorer.gui.widgets.still_room import StillRoom
 
 PLANE_DUE_MS = 30
 REFIT_RATIO = 1.5
@@ -113,7 +114,7 @@ class LatentMapPanel(QWidget):
         above.addWidget(self._cloud_tools, 0, Qt.AlignmentFlag.AlignTop)
         above.addWidget(self._legend, 2)
         above.addWidget(self._chooser)
-        above.addWidget(self._state, 1)
+        above.addWidget(StillRoom(self._state), 1)
         column = QVBoxLayout(self)
         column.setContentsMargins(GRID_PX, GRID_PX, GRID_PX, GRID_PX)
         column.setSpacing(GRID_PX // 2)

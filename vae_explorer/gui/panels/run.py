@@ -34,6 +34,7 @@ from vae_explorer.gui.widgets.config_form import ConfigForm
 from vae_explorer.gui.widgets.curve_text import duration_text
 from vae_explorer.gui.widgets.eliding_label import ElidingLabel
 from vae_explorer.gui.widgets.still_combo_box import StillComboBox
+from vae_explorer.gui.widgets.still_room import StillRoom
 from vae_explorer.resource_files import preset_names, preset_path
 from vae_explorer.runs.listing import recent_runs
 
@@ -150,7 +151,7 @@ class RunPanel(QScrollArea):
         self._floor_label.setObjectName("scale_floor")
         self._floor_label.setWordWrap(True)
         self._floor_label.hide()
-        for widget in (self._progress, self._progress_label, self._floor_label):
+        for widget in (self._progress, StillRoom(self._progress_label), self._floor_label):
             self._layout.addWidget(widget)
 
     def _add_start_from(self) -> None:

@@ -13,6 +13,7 @@ from vae_explorer.gui.widgets.curve_plot import CurvePlot
 from vae_explorer.gui.widgets.curve_store import Term
 from vae_explorer.gui.widgets.curve_text import figure_text, term_help, term_name
 from vae_explorer.gui.widgets.plot_style import term_colour
+from vae_explorer.gui.widgets.still_room import StillRoom
 
 WIDE_PX = 300
 """From this width on the heading spells the term and its splits out."""
@@ -36,7 +37,7 @@ class CurveColumn(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)
-        layout.addWidget(self.heading)
+        layout.addWidget(StillRoom(self.heading))
         layout.addWidget(self.plot, 1)
 
     def show_values(self, train: float | None, held_out: float | None) -> None:

@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
 
 from vae_explorer.gui.theme import GRID_PX, use_tabular_digits
+from vae_explorer.gui.widgets.still_room import StillRoom
 
 
 class Figure(QWidget):
@@ -28,7 +29,7 @@ class Figure(QWidget):
         row.setContentsMargins(GRID_PX // 2, 0, GRID_PX // 2, 0)
         row.setSpacing(GRID_PX // 2)
         row.addWidget(self._name)
-        row.addWidget(self._value)
+        row.addWidget(StillRoom(self._value))
         self.setAccessibleName(name)
 
     @property

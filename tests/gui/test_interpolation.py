@@ -85,19 +85,37 @@ def test_the_field_takes_a_comma_and_the_slider_keys(panel, fake_controller, qtb
     assert np.array_equal(fake_controller.selection.code, B)
 
 
-def test_a_code_chosen_elsewhere_is_found_on_the_path_or_said_to_be_beside_it(panel, fake_controller):
+def test_a_code_chosen_elsewhere_is_found_on_the_path_or_said_to_be_beside_it(panel, fake_controller, qtbot):
     fake_controller.select_code([-1.5, 0.5])
+    qtbot.waitUntil(lambda: panel.is_settled)
     assert part(panel, FilmStrip, "strip").share == pytest.approx(0.25)
     assert part(panel, QSlider, "slider").value() == 250
     fake_controller.select_code([3, 3])
+    qtbot.waitUntil(lambda: panel.is_settled)
     assert part(panel, FilmStrip, "strip").share is None
     assert "beside" in part(panel, QLabel, "note").text()
     assert np.array_equal(fake_controller.selection.code, [3, 3])
 
 
-def test_the_picture_is_always_the_selected_codes(panel, fake_controller):
+def test_of_quick_moves_elsewhere_only_the_last_is_followed(panel, fake_controller, qtbot):
+    fake_controller.take()
+    for x in (1, 2, 3):
+        fake_controller.select_code([x, 3])
+    qtbot.waitUntil(lambda: panel.is_settled)
+    questions = [sent for sent in fake_controller.take() if getattr(sent, "channel", None) == "interpolation"]
+    assert [question.z.tolist() for question in questions] == [[[3, 3]]]
+
+
+def test_an_end_moved_right_after_a_code_was_chosen_elsewhere_knows_of_it(panel, fake_controller):
+    fake_controller.select_code([3, 3])
+    panel._move_end("a", np.array([-4, 0], dtype=np.float32))
+    assert np.array_equal(fake_controller.selection.code, [3, 3])
+
+
+def test_the_picture_is_always_the_selected_codes(panel, fake_controller, qtbot):
     fake_controller.take()
     fake_controller.select_code([3, 3])
+    qtbot.waitUntil(lambda: panel.is_settled)
     assert np.array_equal(asked(fake_controller, "interpolation").z, [[3, 3]])
     fake_controller.answer_decodes(step=4321)
     picture = part(panel, PictureView, "picture")

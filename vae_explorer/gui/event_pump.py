@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import deque
 from collections.abc import Callable
 
 from PySide6.QtCore import QElapsedTimer, QObject, Qt, QTimer, Signal, Slot
@@ -11,6 +12,8 @@ from vae_explorer.engine.messages import CodesSnapshot, Event, RecordsAdded, Run
 from vae_explorer.engine.outbox import Outbox
 
 FRAME_MS = 33
+AT_A_STRETCH_MS = 3
+"""Once events were handled for so long, clicks and painting come before those behind them."""
 
 
 class EventPump(QObject):
@@ -27,6 +30,9 @@ class EventPump(QObject):
         self.outbox = Outbox(self.wake)
         self._handle = handle
         self._waiting: list[Event] = []
+        self._due: deque[Event] = deque()
+        self._going_on = QTimer(self, singleShot=True, interval=0)
+        self._going_on.timeout.connect(self._deliver_due)
         self._since_frame = QElapsedTimer()
         self._frame = QTimer(self)
         self._frame.setSingleShot(True)
@@ -42,6 +48,9 @@ class EventPump(QObject):
         """Hand over what is left and stop the frame; the engine thread has ended."""
         self._drain()
         self._flush()
+        while self._due:
+            self._deliver_due()
+        self._going_on.stop()
 
     @Slot()
     def _drain(self) -> None:
@@ -51,12 +60,13 @@ class EventPump(QObject):
                 continue
             if isinstance(event, RunOpened):
                 # What waits belongs to the run before; it must not be taken for the new one's.
-                self._flush()
-            self._deliver(event)
+                self._due.extend(self._take_waiting())
+            self._due.append(event)
         if self._waiting and not self._frame.isActive():
             # The first event after a quiet time is shown at once: the frame limits the rate, it is no delay.
             passed = self._since_frame.elapsed() if self._since_frame.isValid() else FRAME_MS
             self._frame.start(max(0, FRAME_MS - passed))
+        self._deliver_due()
 
     def _put_off(self, event: Event) -> None:
         if isinstance(event, CodesSnapshot):
@@ -66,19 +76,34 @@ class EventPump(QObject):
 
     @Slot()
     def _flush(self) -> None:
+        self._due.extend(self._take_waiting())
+        self._deliver_due()
+
+    def _take_waiting(self) -> list[Event]:
+        """Return what waited for a frame: all records as one event, the newest status of each state, snapshots."""
         self._frame.stop()
         self._since_frame.start()
         waiting, self._waiting = self._waiting, []
+        taken: list[Event] = []
         records = tuple(record for event in waiting if isinstance(event, RecordsAdded) for record in event.records)
         if records:
-            self._deliver(RecordsAdded(records))
+            taken.append(RecordsAdded(records))
         statuses = [event for event in waiting if isinstance(event, RunStatus)]
         for place, status in enumerate(statuses):
             if place + 1 == len(statuses) or statuses[place + 1].state is not status.state:
-                self._deliver(status)
-        for snapshot in waiting:
-            if isinstance(snapshot, CodesSnapshot):
-                self._deliver(snapshot)
+                taken.append(status)
+        return [*taken, *(event for event in waiting if isinstance(event, CodesSnapshot))]
+
+    @Slot()
+    def _deliver_due(self) -> None:
+        """Hand over what is due, in order; what takes longer than a stretch goes on when all else has had its turn."""
+        stretch = QElapsedTimer()
+        stretch.start()
+        while self._due:
+            if stretch.hasExpired(AT_A_STRETCH_MS):
+                self._going_on.start()
+                return
+            self._deliver(self._due.popleft())
 
     def _deliver(self, event: Event) -> None:
         try:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import cast
 
 import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, Qt, QTimer
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
@@ -50,7 +51,7 @@ class CollapsePanel(QWidget):
         self.setObjectName("collapse_panel")
         self._controller = controller
         self._history, self._book = KlHistory(), LiveBook()
-        self._variances: np.ndarray | None = None
+        self._codes: CodesSnapshot | None = None
         self._n_records = 0
         self._job: int | None = None
         self._redraw_due = QTimer(self, singleShot=True, interval=REDRAW_MS)
@@ -164,7 +165,7 @@ class CollapsePanel(QWidget):
         self._n_records = 0
         self._remember(opened.records)
         self._book.open(opened.config, opened.records)
-        self._variances, self._job = None, None
+        self._codes, self._job = None, None
         self._worth.clear()
         self._worth.set_obstacle("")
         self._cures.set_value("beta", self._book.value("beta") / 4)
@@ -184,8 +185,13 @@ class CollapsePanel(QWidget):
 
     def _on_codes(self, codes: CodesSnapshot) -> None:
         if codes.of == "run" and len(codes.loc) > 1 and self._has_bound:
-            self._variances = codes.loc.astype(np.float64).var(axis=0)
+            self._codes = codes
             self._redraw_soon()
+
+    @property
+    def _variances(self) -> NDArray[np.float64] | None:
+        """Of the posterior means of each dimension; worked out for somebody who looks, not with every snapshot."""
+        return None if self._codes is None else self._codes.loc.astype(np.float64).var(axis=0)
 
     def _on_data(self) -> None:
         data = self._controller.data
@@ -217,9 +223,7 @@ class CollapsePanel(QWidget):
         self._show_strips()
         verdict = self._judge()
         self._strips.set_off(frozenset() if verdict is None else frozenset(verdict.off))
-        self._verdict.setText(
-            verdict_html(verdict, counts_units=self._variances is not None, has_bound=self._has_bound)
-        )
+        self._verdict.setText(verdict_html(verdict, counts_units=self._codes is not None, has_bound=self._has_bound))
         self._show_cures()
 
     def _judge(self) -> CollapseVerdict | None:

@@ -305,12 +305,17 @@ class CurvesPanel(QWidget):
         ends = [curves[[0, -1]] for curves in self._x_columns() if len(curves)]
         if ends:
             low, high = float(np.min(ends)), float(np.max(ends))
-            self._x_range = steady_range(self._x_range, (low, high if high > low else low + 1))
-            # One for all plots, those that are drawn later too: they are read side by side.
-            first, last = self._x_range
-            for column in self._columns.values():
-                column.plot.getPlotItem().setXRange(first - 0.02 * (last - first), last, padding=0)
+            before = self._x_range
+            self._x_range = steady_range(before, (low, high if high > low else low + 1))
+            if self._x_range != before:
+                # One for all plots, which are read side by side; each takes it when its turn to be drawn comes, since
+                # all of them together take 15 ms.
+                self._stale += [term for term in self.terms if term not in (*self._stale, *terms)]
+        first, last = self._x_range
         for term in terms:
+            if ends:
+                x_range = (first - 0.02 * (last - first), last)
+                self._columns[term].plot.getPlotItem().setXRange(*x_range, padding=0)
             item = self._columns[term].plot.getPlotItem()
             shown_y = item.getViewBox().viewRange()[1]
             plot = self._columns[term].plot

@@ -136,7 +136,7 @@ class HerePanel(QWidget):
         row.setSpacing(GRID_PX // 2)
         self._image_title = QLabel()
         self._image_title.setObjectName("here_image")
-        row.addWidget(self._image_title, 1)
+        row.addWidget(StillRoom(self._image_title), 1)
         self._step_buttons = []
         for text, name, tip, slot in (
             ("‹", "previous_image", self.tr("Select the image before this one."), self._on_previous),

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, Qt
+from PySide6.QtCore import QEvent, Qt, QTimer
 from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import (
     QComboBox,
@@ -38,6 +38,9 @@ from vae_explorer.latent.paths import interpolate
 End = Literal["a", "b"]
 
 SLIDER_STEPS = 1000
+FOLLOW_MS = 25
+"""A code that is chosen elsewhere is followed so much later, once for all moves meanwhile: the picture under the hand
+goes first."""
 SEEDS_APART = 1_000_000
 """Between the codes that the dice of A and of B draw."""
 
@@ -57,6 +60,8 @@ class InterpolationPanel(QWidget):
         self._drawn_strip: Selection | None = None
         self._strip_step: int | None = None
         self._is_moving = False
+        self._following = QTimer(self, singleShot=True, interval=FOLLOW_MS)
+        self._following.timeout.connect(self._follow)
         self._player = ToAndFro(self)
         self._picture_channel = controller.channel("interpolation")
         self._strip_channel = controller.channel("interpolation_strip")
@@ -193,6 +198,11 @@ class InterpolationPanel(QWidget):
         """Whether it goes to and fro by itself."""
         return self._player.is_playing
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether it shows the selected code: one that is chosen elsewhere is followed a moment later."""
+        return not self._following.isActive()
+
     def go_to(self, share: float, *, is_final: bool = True) -> None:
         """Look at the code at a share, 0 to 1, of the path."""
         self._share = share
@@ -232,7 +242,7 @@ class InterpolationPanel(QWidget):
         self.go_to(index / max(1, self._strip.n_images - 1))
 
     def _on_path(self) -> None:
-        is_on_path = self._strip.share is not None
+        is_on_path = self._is_on_path
         self._controller.set_path(self._path.currentData())
         self._stay_on_path(is_on_path)
 
@@ -243,14 +253,20 @@ class InterpolationPanel(QWidget):
         self._move_end(which, answer.loc[0])
 
     def _move_end(self, which: End, code: NDArray[np.float32]) -> None:
-        is_on_path = self._strip.share is not None
+        is_on_path = self._is_on_path
         self._controller.set_end(which, code)
         self._stay_on_path(is_on_path)
 
     def _stay_on_path(self, was_on_path: bool) -> None:
         """Keep the share t, not the code, when the path is laid elsewhere under a code that lay on it."""
-        if was_on_path and self._strip.share is None:
+        if was_on_path and not self._is_on_path:
             self.go_to(self._share)
+
+    @property
+    def _is_on_path(self) -> bool:
+        if self._following.isActive():
+            self._follow()
+        return self._strip.share is not None
 
     # ---- what the controller says ---------------------------------------------------------------------------------
 
@@ -269,6 +285,15 @@ class InterpolationPanel(QWidget):
     def _on_selection(self, selection: Selection) -> None:
         if not self._is_moving:
             self._player.stop()
+        if self._is_moving or not self._has_strip_of(selection):
+            self._follow()
+        elif not self._following.isActive():
+            self._following.start()
+
+    def _follow(self) -> None:
+        """Show the selection of now, and ask for its pictures."""
+        self._following.stop()
+        selection = self._controller.selection
         self._show_selection(selection)
         self._ask_picture()
         if not self._has_strip_of(selection):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QStackedLayout, QVBoxLayout, QWidget
@@ -37,6 +38,7 @@ class SlidersPanel(QWidget):
         self._is_moving = False
         self._origin: Selection = controller.selection
         self._has_order = False
+        self._unseen_kl: NDArray[np.float32] | None = None
         self._low, self._high = np.full(2, -3.0), np.full(2, 3.0)
         self._build()
         controller.selection_changed.connect(self._on_selection)
@@ -132,6 +134,7 @@ class SlidersPanel(QWidget):
     def _on_run_opened(self, opened: RunOpened) -> None:
         latent_dim = opened.config.model.latent_dim
         self._has_order = False
+        self._unseen_kl = None
         self._low, self._high = np.full(latent_dim, -3.0), np.full(latent_dim, 3.0)
         self._origin = self._controller.selection
         self._stack.setCurrentIndex(1)
@@ -144,12 +147,20 @@ class SlidersPanel(QWidget):
     def _on_codes(self, codes: CodesSnapshot) -> None:
         if self._is_dragging():
             return
-        self._low, self._high = code_range(codes.loc)
         if codes.kl_per_dim is not None and (codes.is_complete or not self._has_order):
             self._has_order = True
-            self._grid.set_keys(order_by_kl(codes.kl_per_dim).tolist())
+            self._unseen_kl = codes.kl_per_dim
+        if self.isVisible():  # else all of it is shown when the tab is raised
+            self._show_codes(codes)
+            self._show_rows()
+
+    def _show_codes(self, codes: CodesSnapshot) -> None:
+        """Take the sliders' ranges, and their order where there is a new one."""
+        self._low, self._high = code_range(codes.loc)
+        if self._unseen_kl is not None:
+            self._grid.set_keys(order_by_kl(self._unseen_kl).tolist())
             self._order_note.setText(self.tr("most used first"))
-        self._show_rows()
+            self._unseen_kl = None
 
     def _on_selection(self, selection: Selection) -> None:
         if not self._is_moving:
@@ -186,6 +197,9 @@ class SlidersPanel(QWidget):
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
+        codes = self._controller.codes
+        if codes is not None and codes.loc.shape[1] == self._controller.selection.latent_dim:
+            self._show_codes(codes)
         self._show_rows()
 
     def changeEvent(self, event: QEvent) -> None:

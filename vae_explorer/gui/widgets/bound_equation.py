@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QGridLayout, QLabel, QWidget
 
 from vae_explorer.gui.theme import GRID_PX, current_theme, tabular_font
 from vae_explorer.gui.widgets.plot_style import tick_font
+from vae_explorer.gui.widgets.still_room import StillRoom
 
 MINUS = "−"
 
@@ -22,7 +23,10 @@ def nats(value: float) -> str:
 
 
 class BoundEquation(QWidget):
-    """Figures over their names; without a bound (an autoencoder) the reconstruction loss alone."""
+    """Figures over their names; without a bound (an autoencoder) the reconstruction loss alone.
+
+    Labels are hidden within their rooms, which stay: the panel does not jump when an image is selected.
+    """
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -44,19 +48,14 @@ class BoundEquation(QWidget):
         )  # fmt: skip
         for column, label in enumerate(columns):
             label.setAlignment(Qt.AlignmentFlag.AlignCenter)
-            grid.addWidget(label, 0, column)
+            grid.addWidget(StillRoom(label), 0, column)
         for column, name in ((0, "elbo"), (2, "distortion"), (4, "kl")):
             label = self._names[name]
             label.setAlignment(Qt.AlignmentFlag.AlignCenter)
             label.setToolTip(self._figures[name].toolTip())
-            grid.addWidget(label, 1, column)
-        grid.addWidget(self._error, 2, 0, 1, len(columns), Qt.AlignmentFlag.AlignLeft)
+            grid.addWidget(StillRoom(label), 1, column)
+        grid.addWidget(StillRoom(self._error), 2, 0, 1, len(columns), Qt.AlignmentFlag.AlignLeft)
         grid.setColumnStretch(len(columns), 1)
-        for label in (*columns, *self._names.values(), self._error):
-            # The panel must not jump when an image is selected.
-            policy = label.sizePolicy()
-            policy.setRetainSizeWhenHidden(True)
-            label.setSizePolicy(policy)
         self.set_terms(None)
         self._restyle()
 

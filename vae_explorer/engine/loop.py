@@ -26,7 +26,7 @@ from vae_explorer.engine.meeting import Meeting
 from vae_explorer.engine.outbox import Outbox
 from vae_explorer.engine.pacing import SLICE_S, Clock
 from vae_explorer.engine.priority import yield_to_window
-from vae_explorer.engine.reader import REFRESH_S, Reader
+from vae_explorer.engine.reader import Reader
 from vae_explorer.engine.run_control import RunControl
 from vae_explorer.engine.serve import answer, answer_slices
 from vae_explorer.engine.showcase import Showcase
@@ -97,7 +97,6 @@ class EngineLoop:
         self._jobs = JobQueue(outbox, clock=clock)
         self._free_questions = Questions(outbox, lambda request: answer_slices(request, None, None))
         self._reader = Reader(mailbox, outbox)
-        self._refreshed_s = 0.0
         self.n_turns = 0
         self.is_over = False
         self.error: Exception | None = None
@@ -219,9 +218,13 @@ class EngineLoop:
         """Where a step takes long, let the reader answer, from a copy that is refreshed between steps."""
         if not (self._is_watched and run.is_running and run.step_clock.is_slow):
             self._reader.turn_off()
-        elif not self._reader.is_on or self._clock() - self._refreshed_s >= REFRESH_S:
-            self._reader.turn_on(views.frozen, run.data)
-            self._refreshed_s = self._clock()
+            return
+        now_s = self._clock()
+        if self._reader.is_due(now_s):
+            self._reader.turn_on(views.frozen, run.data, now_s=now_s)
+        elif views.known is not None and views.known is not self._reader.model:
+            # Made for a snapshot: what is clicked on the map is decoded by the weights that it was made by.
+            self._reader.turn_on(views.known, run.data, now_s=now_s)
 
     @property
     def _has_failed(self) -> bool:

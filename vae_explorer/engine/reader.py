@@ -13,7 +13,9 @@ from vae_explorer.engine.outbox import Outbox
 from vae_explorer.engine.serve import answer
 
 REFRESH_S = 0.045
-"""The copy is refreshed between steps, at most this often: no screen shows more."""
+"""While questions come the copy is refreshed between steps, at most this often: no screen shows more."""
+UNASKED_REFRESH_S = 0.5
+"""While none come, this often: every copy takes a millisecond, and the weights' place in the processor's cache."""
 
 
 class Reader:
@@ -24,8 +26,15 @@ class Reader:
         self._thread: threading.Thread | None = None
         self._is_ready = threading.Event()
         self._source: tuple[Any, ImageData] | None = None
+        self._turned_on_s = 0.0
+        self._was_asked = False
         self.is_on = False
         """Whether small requests are left to the reader."""
+
+    @property
+    def model(self) -> Any:
+        """The copy that answers now, None before there is one."""
+        return None if self._source is None else self._source[0]
 
     def begin(self) -> None:
         """Start the thread, with the priority of the caller's, unless it runs; it waits until it is turned on."""
@@ -33,9 +42,15 @@ class Reader:
             self._thread = threading.Thread(target=self._run, name="vae-explorer reader", daemon=True)
             self._start()
 
-    def turn_on(self, model: Any, data: ImageData) -> None:
+    def is_due(self, now_s: float) -> bool:
+        """Whether another copy is worth its time: there is none, or the newest is old for what is asked of it."""
+        age_s = now_s - self._turned_on_s
+        return not self.is_on or age_s >= (REFRESH_S if self._was_asked else UNASKED_REFRESH_S)
+
+    def turn_on(self, model: Any, data: ImageData, *, now_s: float) -> None:
         """Answer from `model`, a frozen copy, from now on; starts the thread when it is first needed."""
         self._source = (model, data)
+        self._turned_on_s, self._was_asked = now_s, False
         self.begin()
         if not self.is_on:
             self.is_on = True
@@ -73,4 +88,5 @@ class Reader:
         while requests := self._mailbox.wait_small():
             for request in requests:
                 assert self._source is not None
+                self._was_asked = True
                 self._outbox.put(answer(request, *self._source))

@@ -66,6 +66,11 @@ class LiveViews:
         return self._newest_lattice.model
 
     @property
+    def known(self) -> Any:
+        """The newest of these copies, None before there is one."""
+        return None if self._lattice is None else self._lattice.model
+
+    @property
     def _newest_lattice(self) -> Lattice:
         """The frozen model with what was decoded of it for exact posteriors; that of a step before is let go."""
         if self._lattice is None or self._lattice.model.step != self._session.step:

@@ -96,9 +96,12 @@ class Hands:
 
     def _wait_for_pictures(self) -> None:
         """Wait until no panel waits for an answer and the engine's newest codes are shown."""
-        here = self._window.docks.panels.here
-        self._wait(lambda: here.is_settled and not self._controller.is_waiting, "all pictures are there")
-        self._window.docks.panels.map.map.repaint()
+        panels = self._window.docks.panels
+        parts = (panels.here, panels.interpolation, panels.map.map)
+        self._wait(
+            lambda: all(part.is_settled for part in parts) and not self._controller.is_waiting, "all pictures are there"
+        )
+        panels.map.map.repaint()
 
     @property
     def _title(self) -> str:

@@ -22,7 +22,7 @@ ORIGIN = np.zeros((1, 2), dtype=np.float32)
 
 
 class StepTime:
-    """A clock that a step moves by 50 ms and nothing else moves."""
+    """A clock that a step moves by 0.6 s and nothing else moves."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -31,7 +31,7 @@ class StepTime:
         return self.now
 
     def pass_step(self) -> None:
-        self.now += 0.05
+        self.now += 0.6
 
 
 def test_it_answers_while_a_step_is_under_way(
@@ -81,12 +81,35 @@ def test_fast_steps_need_no_reader(
     make_engine: Callable[..., Engine], sessions: FakeSessions, new_run: m.NewRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     turned_on: list[int] = []
-    monkeypatch.setattr(Reader, "turn_on", lambda self, model, data: turned_on.append(model.step))
+    monkeypatch.setattr(Reader, "turn_on", lambda self, model, data, *, now_s: turned_on.append(model.step))
     engine = make_engine(sessions=sessions, clock=lambda: 0.0)
     engine.put(new_run, m.Start(until_step=100), m.Decode("map", 1, ORIGIN))
     engine.wait_for(m.Decoded)
     engine.wait_for_state(m.EngineState.FINISHED)
     assert turned_on == []
+
+
+def test_the_copy_is_renewed_often_only_while_it_is_asked() -> None:
+    mailbox, answered = Mailbox(), threading.Event()
+    config = SimpleNamespace(model=SimpleNamespace(latent_dim=2))
+    model = SimpleNamespace(
+        step=0, config=config, decode=lambda z, *, draw_seed, label: np.zeros((len(z), 1, 8, 8), np.float32)
+    )
+    reader = Reader(mailbox, Outbox(answered.set))
+    assert reader.is_due(0.0)
+    try:
+        reader.turn_on(model, None, now_s=10.0)  # type: ignore[arg-type]
+        assert [reader.is_due(10.0 + age_s) for age_s in (0.0, 0.06, 0.4, 0.6)] == [False, False, False, True]
+        mailbox.put(m.Decode("map", 1, ORIGIN))
+        assert answered.wait(60)
+        assert [reader.is_due(10.0 + age_s) for age_s in (0.0, 0.03, 0.06)] == [False, False, True]
+        reader.turn_on(model, None, now_s=10.06)  # type: ignore[arg-type]
+        assert not reader.is_due(10.2)
+        reader.turn_off()
+        assert reader.is_due(10.2)
+    finally:
+        mailbox.close()
+        reader.close()
 
 
 def test_the_reader_works_on_one_thread_and_leaves_the_others_to_the_training() -> None:
@@ -104,7 +127,7 @@ def test_the_reader_works_on_one_thread_and_leaves_the_others_to_the_training() 
     torch.set_num_threads(2)
     reader = Reader(mailbox, Outbox(answered.set))
     try:
-        reader.turn_on(model, None)  # type: ignore[arg-type]
+        reader.turn_on(model, None, now_s=0.0)  # type: ignore[arg-type]
         mailbox.put(m.Decode("map", 1, ORIGIN))
         assert answered.wait(60)
         assert counts == [1]

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from functools import partial
 
 import numpy as np
-from PySide6.QtCore import QEvent, Qt, QTimer
+from PySide6.QtCore import QElapsedTimer, QEvent, Qt, QTimer
 from PySide6.QtGui import QKeyEvent, QShowEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
@@ -52,6 +52,8 @@ REDRAW_SHARE = 0.015
 """What drawing curves may take of the window's time: where a plot takes longer, the next one comes later. A slow
 processor has no core to spare for a curve that moves six times a second."""
 SLOWEST_REDRAW_MS = 400
+MAKE_WAY_MS, LONGEST_WAIT_MS = 60, 1000
+"""A plot that would be drawn sooner after a click waits for so long, but no longer than that since the last one."""
 
 READING_KEYS = (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Home, Qt.Key.Key_End, Qt.Key.Key_Escape)
 
@@ -76,6 +78,8 @@ class CurvesPanel(QWidget):
         self._redraw_timer.setSingleShot(True)
         self._redraw_timer.setInterval(REDRAW_MS)
         self._redraw_timer.timeout.connect(self._redraw_one)
+        self._since_redraw = QElapsedTimer()
+        self._since_redraw.start()
         self._stale: list[Term] = []
         """Terms whose plots lack the newest records, the longest waiting first."""
         self._x_range = (0.0, 1.0)
@@ -96,6 +100,7 @@ class CurvesPanel(QWidget):
         controller.run_opened.connect(self._on_run_opened)
         controller.records_added.connect(self._on_records)
         controller.data_changed.connect(self._show_note)
+        controller.selection_changed.connect(self._make_way)
         if controller.opened is not None:
             self._on_run_opened(controller.opened)
         self.restyle()
@@ -227,11 +232,17 @@ class CurvesPanel(QWidget):
         if self._stack.currentWidget() is self._empty:
             self.redraw()
             return
+        self._since_redraw.start()
         began = time.thread_time()
         self._draw(self._stale[:1])
         self._pace(time.thread_time() - began)
         if self._stale:
             self._redraw_timer.start()
+
+    def _make_way(self) -> None:
+        """Draw a little later: what the hand looks at is decoded and painted now."""
+        if self._redraw_timer.isActive() and not self._since_redraw.hasExpired(LONGEST_WAIT_MS):
+            self._redraw_timer.start(max(self._redraw_timer.remainingTime(), MAKE_WAY_MS))
 
     def _pace(self, drawn_s: float) -> None:
         """Choose when the next plot is drawn from what this one took, with its painting about twice the drawing."""

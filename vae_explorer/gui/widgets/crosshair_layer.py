@@ -19,10 +19,12 @@ SPARE_PX = 4.0
 
 
 class CrosshairLayer(MapLayer):
-    """Moves with the hand, so that only what it leaves and what it covers is painted again: a third of the time.
+    """A cross with a free middle, or (latent_dim 1) a line over the whole height.
 
     thumbnail: a picture beside it, or None. has_focus: whether it is in the accent colour.
     """
+
+    follows_hand = True
 
     def __init__(self) -> None:
         super().__init__()
@@ -30,7 +32,6 @@ class CrosshairLayer(MapLayer):
         self.has_focus = False
         self._at: Points | None = None
         self._is_line = False
-        self._covered = QRectF()
 
     def move_to(self, at: Points | None, *, is_line: bool) -> None:
         """Stand at coordinates (2,) of the map, or nowhere; `refresh` has it painted there.
@@ -39,17 +40,18 @@ class CrosshairLayer(MapLayer):
         """
         self._at, self._is_line = at, is_line
 
-    def refresh(self) -> None:
-        """Have it painted where it is now."""
-        if self._frame is None or self.postpone(self):
-            return
-        for area in (self._covered, self._area(self._frame)):
-            if not area.isEmpty():
-                self.update(_in_view(area, self._frame))
+    def areas(self, frame: ViewFrame) -> list[QRectF]:
+        """Return what it covers: the cross, and its picture."""
+        place = self._place(frame)
+        if place is None:
+            return []
+        room = self._room(place, frame)
+        picture = [] if room is None else [room.adjusted(-FRAME_PX, -FRAME_PX, FRAME_PX, FRAME_PX)]
+        boxes = [self._path(place, frame).boundingRect(), *picture]
+        return [box.adjusted(-SPARE_PX, -SPARE_PX, SPARE_PX, SPARE_PX) for box in boxes]
 
     def paint_layer(self, painter: QPainter, frame: ViewFrame, ratio: float) -> None:
         """Draw it, with its picture."""
-        self._covered = self._area(frame)
         place = self._place(frame)
         if place is None:
             return
@@ -72,17 +74,6 @@ class CrosshairLayer(MapLayer):
             return None
         x, y = frame.to_px(self._at).tolist()
         return QPointF(x, frame.top + frame.height / 2 if self._is_line else y)
-
-    def _area(self, frame: ViewFrame) -> QRectF:
-        """Return what of the scene is covered; null where there is nothing."""
-        place = self._place(frame)
-        if place is None:
-            return QRectF()
-        area = self._path(place, frame).boundingRect()
-        room = self._room(place, frame)
-        if room is not None:
-            area = area.united(room.adjusted(-FRAME_PX, -FRAME_PX, FRAME_PX, FRAME_PX))
-        return area.adjusted(-SPARE_PX, -SPARE_PX, SPARE_PX, SPARE_PX)
 
     def _path(self, place: QPointF, frame: ViewFrame) -> QPainterPath:
         path = QPainterPath()
@@ -113,10 +104,3 @@ class CrosshairLayer(MapLayer):
         painter.fillRect(where.adjusted(-FRAME_PX, -FRAME_PX, FRAME_PX, FRAME_PX), QColor(self.theme.surface))
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, not is_pixelated(image))
         draw_framed(painter, image, where, is_generated=True, frame=QColor(self.theme.muted))
-
-
-def _in_view(area: QRectF, frame: ViewFrame) -> QRectF:
-    """Return a rectangle of the scene in coordinates of the map."""
-    left, high = frame.to_view(area.left(), area.top())
-    right, low = frame.to_view(area.right(), area.bottom())
-    return QRectF(left, low, right - left, high - low)

@@ -35,6 +35,13 @@ class KeptPicture:
         else:
             painter.drawImage(QPointF(frame.left, frame.top), self.of(frame, ratio, shown, draw))
 
+    def repaint(self, painter: QPainter, frame: ViewFrame, ratio: float) -> bool:
+        """Paint the picture of before, if it is of this frame; whatever it shows."""
+        if self._drawn[:2] != (frame, ratio):
+            return False
+        painter.drawImage(QPointF(frame.left, frame.top), self._image)
+        return True
+
     def of(self, frame: ViewFrame, ratio: float, shown: Shown, draw: Callable[[QPainter], None]) -> QImage:
         """Return the picture of a frame; `draw` makes it, in scene pixels, where `shown`, all that it shows, is new."""
         wanted = (frame, ratio, *shown)

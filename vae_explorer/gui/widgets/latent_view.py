@@ -171,7 +171,7 @@ class LatentView:
             path = self._newest_path.of((*ends, *plane, points), lambda: self._path(selection))
         image = selection.image
         ellipses, start = self._newest_q.of(
-            (image, self._codes, self._encoded, self._other_q, *plane), lambda: self._q_of(image)
+            (image, self._known_of(image), self._other_q, *plane), lambda: self._q_of(image)
         )
         return Overlay(
             crosshair=self.project(selection.code), is_line=self.is_line,
@@ -223,14 +223,15 @@ class LatentView:
         return float(np.median(finite)) if len(finite) else 0.0
 
     def _ellipses(self, image: int | None) -> tuple[Points, ...]:
-        if image is None:
-            return ()
+        known = self._known_of(image)
+        return () if image is None or known is None else self._ellipses_of(known, _place_of(image, known) or 0)
+
+    def _known_of(self, image: int | None) -> CodesSnapshot | Encoded | None:
+        """Return who knows an image's q."""
         sources: tuple[CodesSnapshot | Encoded | None, ...] = (self._codes, self._encoded)
-        for known in sources:
-            places = np.flatnonzero(known.indices == image) if known is not None else np.zeros(0, dtype=np.intp)
-            if known is not None and len(places):
-                return self._ellipses_of(known, int(places[0]))
-        return ()
+        if image is None:
+            return None
+        return next((known for known in sources if known is not None and _place_of(image, known) is not None), None)
 
     def _ellipses_of(self, known: CodesSnapshot | Encoded, place: int) -> tuple[Points, ...]:
         loc, scale = known.loc[place], known.scale[place]
@@ -254,6 +255,12 @@ class LatentView:
         circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)
         middle = self.basis.project(np.zeros(self.latent_dim))
         return tuple((middle + sigma * circle).astype(np.float32) for sigma in (1, 2, 3))
+
+
+def _place_of(image: int, known: CodesSnapshot | Encoded) -> int | None:
+    """Return the place of an image among indices that rise."""
+    place = int(np.searchsorted(known.indices, image))
+    return place if place < len(known.indices) and known.indices[place] == image else None
 
 
 def has_bound(known: CodesSnapshot | Encoded) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF
+from PySide6.QtGui import QColor, QImage, QPainter, QPen, QPolygonF
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
 from vae_explorer.gui.theme import LIGHT, Theme
@@ -44,29 +44,34 @@ class Overlay:
     rings: tuple[Points, ...] = ()
 
     def looks_like(self, other: Overlay) -> bool:
-        """Whether all but the crosshair are the very same objects as in another one."""
+        """Whether rings and path are the very same objects as in another one."""
         return all(mine is its for mine, its in zip(self._still, other._still, strict=True))
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing but the crosshair."""
-        return not self.rings and not self.ellipses and self.path is self.end_a is self.end_b is None
+        """Whether there is neither."""
+        return not self.rings and self.path is self.end_a is self.end_b is None
 
     @property
     def _still(self) -> tuple[object, ...]:
-        return (self.is_line, self.end_a, self.end_b, self.path, self.ellipses, self.start, self.rings)
+        return (self.is_line, self.end_a, self.end_b, self.path, self.rings)
 
 
 class MapLayer(pg.GraphicsObject):
     """An item that covers the whole view and paints in pixels of the scene, so that sizes do not follow the zoom.
 
-    postpone: says whether a change is painted later, together with others.
+    follows_hand: whether what it shows moves with the hand, not by itself. postpone: says whether a change is painted
+    later, together with others; is_waiting: whether one is, so that until then the picture of before is painted.
     """
+
+    follows_hand = False
 
     def __init__(self) -> None:
         super().__init__()
         self.postpone: Callable[[MapLayer], bool] = lambda layer: False
+        self.is_waiting = False
         self._frame: ViewFrame | None = None
+        self._covered: list[QRectF] | None = None
         self.theme: Theme = LIGHT
 
     def set_frame(self, frame: ViewFrame) -> None:
@@ -76,9 +81,19 @@ class MapLayer(pg.GraphicsObject):
         self.update()
 
     def refresh(self) -> None:
-        """Have the layer painted again, since what it shows has changed."""
-        if not self.postpone(self):
+        """Have the layer painted again, since what it shows has changed: where it was and where it will be."""
+        if self._frame is None or self.postpone(self):
+            return
+        areas = self.areas(self._frame)
+        if areas is None or self._covered is None:
             self.update()
+            return
+        for area in (*self._covered, *areas):
+            self.update(_in_view(area, self._frame))
+
+    def areas(self, frame: ViewFrame) -> list[QRectF] | None:
+        """Return what of the scene it covers, None for all. To paint a tenth of the map takes a third of the time."""
+        return None
 
     @property
     def is_blank(self) -> bool:
@@ -102,6 +117,7 @@ class MapLayer(pg.GraphicsObject):
 
     def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
         frame = self._frame
+        self._covered = None if frame is None else self.areas(frame)
         if frame is None or frame.width < 2 or frame.height < 2 or self.is_blank:
             return
         painter.save()
@@ -119,18 +135,24 @@ class CloudLayer(MapLayer):
     def __init__(self) -> None:
         super().__init__()
         self.raster = CloudRaster()
+        self._image = QImage()
+        self._seen: tuple[ViewFrame, float] | None = None
 
     def prepare(self, frame: ViewFrame, ratio: float) -> None:
         """Make the newest image of the points."""
-        self.raster.image(frame, ratio)
+        self._image, self._seen = self.raster.image(frame, ratio), (frame, ratio)
 
     def paint_layer(self, painter: QPainter, frame: ViewFrame, ratio: float) -> None:
         """Draw the newest image of the points."""
-        painter.drawImage(QPointF(frame.left, frame.top), self.raster.image(frame, ratio))
+        if not self.is_waiting or self._seen != (frame, ratio):
+            self.prepare(frame, ratio)
+        painter.drawImage(QPointF(frame.left, frame.top), self._image)
 
 
 class OverlayLayer(MapLayer):
-    """Rings of the prior, ellipse of q(z|x), path from A to B with its handles; the crosshair has its own layer."""
+    """Rings of the prior, path from A to B with its handles; q(z|x) and the crosshair have layers of their own."""
+
+    follows_hand = True
 
     def __init__(self) -> None:
         super().__init__()
@@ -176,10 +198,6 @@ class OverlayLayer(MapLayer):
         shown = (self.theme, overlay.is_line, outlines)
         self._rings.paint(painter, frame, ratio, shown, lambda onto: self._paint_rings(onto, frame))
         self._paint_path(painter, frame)
-        for place, outline in enumerate(overlay.ellipses):
-            self._paint_ellipse(painter, frame, outline, is_inner=place == 0)
-        if overlay.start is not None:
-            self._paint_start(painter, frame, overlay.start)
         for letter, end, colour in (("A", overlay.end_a, self.theme.end_a), ("B", overlay.end_b, self.theme.end_b)):
             if end is not None:
                 self._paint_end(painter, QPointF(*frame.to_px(end).tolist()), letter, QColor(colour))
@@ -190,7 +208,7 @@ class OverlayLayer(MapLayer):
         painter.setBrush(Qt.BrushStyle.NoBrush)
         for sigma, outline in enumerate(self._drawn.rings, start=1):
             px = frame.to_px(outline)
-            lines = [_polygon(px)]
+            lines = [polygon_of(px)]
             if self._drawn.is_line:
                 low, high = frame.top + frame.height, frame.top
                 lines = [QPolygonF([QPointF(x, low), QPointF(x, high)]) for x in px[:, 0].tolist()]
@@ -217,29 +235,11 @@ class OverlayLayer(MapLayer):
     def _paint_path(self, painter: QPainter, frame: ViewFrame) -> None:
         if self._drawn.path is None:
             return
-        polygon = _polygon(frame.to_px(self._drawn.path))
+        polygon = polygon_of(frame.to_px(self._drawn.path))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         for pen in haloed(QColor(self.theme.end_a), translucent(self.theme.surface, 0.85), 1.75):
             painter.setPen(pen)
             painter.drawPolyline(polygon)
-
-    def _paint_ellipse(self, painter: QPainter, frame: ViewFrame, outline: Points, *, is_inner: bool) -> None:
-        polygon = _polygon(frame.to_px(outline))
-        accent = QColor(self.theme.accent)
-        painter.setBrush(translucent(accent, 0.22) if is_inner else translucent(accent, 0.10))
-        painter.setPen(QPen(translucent(self.theme.surface, 0.85), 3.5))
-        painter.drawPolygon(polygon)
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.setPen(QPen(accent, 1.75 if is_inner else 1.0))
-        painter.drawPolygon(polygon)
-
-    def _paint_start(self, painter: QPainter, frame: ViewFrame, outline: Points) -> None:
-        polygon = _polygon(frame.to_px(outline))
-        for pen in haloed(QColor(self.theme.accent), translucent(self.theme.surface, 0.85), 1.25):
-            if pen.widthF() == 1.25:
-                pen.setDashPattern([4.0, 3.0])
-            painter.setPen(pen)
-            painter.drawPolygon(polygon)
 
     def _paint_end(self, painter: QPainter, at: QPointF, letter: str, colour: QColor) -> None:
         painter.setPen(QPen(QColor(self.theme.surface), 1.5))
@@ -250,7 +250,8 @@ class OverlayLayer(MapLayer):
         painter.drawText(box, Qt.AlignmentFlag.AlignCenter, letter)
 
 
-def _polygon(px: Points) -> QPolygonF:
+def polygon_of(px: Points) -> QPolygonF:
+    """Return pixels (n, 2) of the scene as a polygon."""
     polygon: QPolygonF = pg.functions.arrayToQPolygonF(*px.T.astype(np.float64))
     return polygon
 
@@ -261,3 +262,10 @@ def haloed(colour: QColor, halo: QColor, width_px: float) -> tuple[QPen, QPen]:
     for pen in (wide, line):
         pen.setCapStyle(Qt.PenCapStyle.FlatCap)
     return wide, line
+
+
+def _in_view(area: QRectF, frame: ViewFrame) -> QRectF:
+    """Return a rectangle of the scene in coordinates of the map."""
+    left, high = frame.to_view(area.left(), area.top())
+    right, low = frame.to_view(area.right(), area.bottom())
+    return QRectF(left, low, right - left, high - low)

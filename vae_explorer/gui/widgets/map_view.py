@@ -21,6 +21,7 @@ from vae_explorer.gui.widgets.plane_layer import PlaneLayer
 from vae_explorer.gui.widgets.plot_style import apply_plot_theme, prepare_plot, set_axis_label
 from vae_explorer.gui.widgets.point_marks import PointMarks
 from vae_explorer.gui.widgets.posterior_layer import EnergyLayer, PosteriorLayer
+from vae_explorer.gui.widgets.q_layer import QLayer
 from vae_explorer.gui.widgets.scale_layer import ScaleLayer, ScaleLegend
 from vae_explorer.gui.widgets.view_frame import ViewFrame
 
@@ -34,7 +35,7 @@ UNTOUCHED_MS = 60
 """What changes by itself is painted so long after the first of it: a snapshot brings points, pictures and a plane one
 after the other, each of which would have the whole map painted."""
 HAND_MS = 500
-"""What changes within so long after a press, a move, a turn of the wheel or a key is painted at once."""
+"""What follows the hand is painted at once within so long after a press, a move, a turn of the wheel or a key."""
 STEP_PX, BIG_STEP_PX = 4.0, 40.0
 """How far an arrow key moves the selection, without and with Shift."""
 NARROWEST, WIDEST = 1e-3, 1e4
@@ -94,10 +95,11 @@ class MapView(pg.PlotWidget):
         self.plane, self.energy, self.cloud = PlaneLayer(), EnergyLayer(), CloudLayer()
         self.labelled, self.posterior, self.over = LabelledLayer(), PosteriorLayer(), OverlayLayer()
         self.marks, self.scale = PointMarks(self.cloud.raster), ScaleLayer(self.legend)
-        self.crosshair = CrosshairLayer()
+        self.q, self.crosshair = QLayer(), CrosshairLayer()
         self._values: ScaleLegend | None = None
+        self._overlay = Overlay()
         self._layers: tuple[MapLayer, ...] = (
-            self.plane, self.energy, self.cloud, self.labelled, self.posterior, self.marks, self.over,
+            self.plane, self.energy, self.cloud, self.labelled, self.posterior, self.marks, self.q, self.over,
             self.crosshair, self.scale,
         )  # fmt: skip
         for depth, layer in enumerate(self._layers):
@@ -185,6 +187,7 @@ class MapView(pg.PlotWidget):
 
     def set_overlay(self, overlay: Overlay) -> None:
         """Draw these things over the points."""
+        self._overlay = overlay
         self.over.set_overlay(overlay)
         self.crosshair.move_to(overlay.crosshair, is_line=overlay.is_line)
         if not self._overlay_due.isActive():
@@ -199,6 +202,7 @@ class MapView(pg.PlotWidget):
     @Slot()
     def _paint_overlay(self) -> None:
         self.over.refresh()
+        self.q.set_q(self._overlay)
         self.crosshair.refresh()
 
     def set_aspect_locked(self, is_locked: bool) -> None:
@@ -253,8 +257,9 @@ class MapView(pg.PlotWidget):
         self.view_moved.emit()
 
     def _postpone(self, layer: MapLayer) -> bool:
-        if self._hand.isValid() and not self._hand.hasExpired(HAND_MS):
+        if layer.follows_hand and self._hand.isValid() and not self._hand.hasExpired(HAND_MS):
             return False
+        layer.is_waiting = True
         self._postponed.add(layer)
         self._unprepared.add(layer)
         if not self._postponed_due.isActive():
@@ -271,8 +276,14 @@ class MapView(pg.PlotWidget):
             self._postponed_due.start(0)
             return
         for layer in self._postponed:
+            layer.is_waiting = False
             layer.update()
         self._postponed.clear()
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether all that has changed is painted, or will be with the next painting."""
+        return not self._postponed
 
     def _end_at(self, at: QPointF) -> End | None:
         frame, overlay = self.frame(), self.over.overlay

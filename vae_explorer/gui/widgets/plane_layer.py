@@ -66,7 +66,8 @@ class PlaneLayer(MapLayer):
 
     def paint_layer(self, painter: QPainter, frame: ViewFrame, ratio: float) -> None:
         """Draw the plane, faded towards the ground so that the points stay what is looked at."""
-        self._picture.paint(painter, frame, ratio, self._shown, lambda onto: self._paint_plane(onto, frame, ratio))
+        if not (self.is_waiting and self._picture.repaint(painter, frame, ratio)):
+            self._picture.paint(painter, frame, ratio, self._shown, lambda onto: self._paint_plane(onto, frame, ratio))
 
     def prepare(self, frame: ViewFrame, ratio: float) -> None:
         """Draw the plane's picture."""

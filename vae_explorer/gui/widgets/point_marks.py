@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPointF, Qt
+import math
+
+from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen
 
 from vae_explorer.gui.widgets.cloud import CloudRaster
@@ -10,10 +12,14 @@ from vae_explorer.gui.widgets.map_layers import MapLayer
 from vae_explorer.gui.widgets.view_frame import ViewFrame
 
 RING_PX = 1.75
+SPARE_PX = 8.0
+"""Around a disc: its ring, the halo, and pixels that are covered in part."""
 
 
 class PointMarks(MapLayer):
     """A point in its own colour with a ring around it; selected, hovered: places in the raster's points, or None."""
+
+    follows_hand = True
 
     def __init__(self, raster: CloudRaster) -> None:
         super().__init__()
@@ -26,6 +32,13 @@ class PointMarks(MapLayer):
         if (selected, hovered) != (self.selected, self.hovered):
             self.selected, self.hovered = selected, hovered
             self.refresh()
+
+    def areas(self, frame: ViewFrame) -> list[QRectF]:
+        """Return the boxes around the marked points."""
+        reach = self._raster.radius_px + SPARE_PX
+        places = [place for place in (self.selected, self.hovered) if place is not None]
+        centres = [frame.to_px(self._raster.points[place]).tolist() for place in places]
+        return [QRectF(x - reach, y - reach, 2 * reach, 2 * reach) for x, y in centres if math.isfinite(x + y)]
 
     @property
     def is_blank(self) -> bool:

@@ -21,11 +21,11 @@ class StillRoom(QWidget):
 
     @property
     def _is_enough(self) -> bool:
-        policy = self.sizePolicy().horizontalPolicy()
+        if self._label.wordWrap():  # its size hint would be found by laying the text out in several widths
+            return self._label.heightForWidth(self.width()) <= self.height()
         needed = self._label.sizeHint()
-        has_width = policy == QSizePolicy.Policy.Ignored or self._label.wordWrap() or needed.width() <= self.width()
-        height = self._label.heightForWidth(self.width()) if self._label.wordWrap() else needed.height()
-        return has_width and height <= self.height()
+        is_any_width = self.sizePolicy().horizontalPolicy() == QSizePolicy.Policy.Ignored
+        return (is_any_width or needed.width() <= self.width()) and needed.height() <= self.height()
 
     # ---- Qt -------------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""The crosshair moves without the map being painted anew, and leaves the very pixels that painting it all would."""
+"""What a click moves is painted without the whole map, and leaves the very pixels that painting it all would."""
 
 import numpy as np
 import pytest
@@ -62,6 +62,22 @@ def test_what_it_leaves_is_as_if_all_were_painted(panel, qtbot):
         seen.append(on_screen(panel))
     assert painted.shares, "nothing was painted"
     assert max(painted.shares) < 0.6
+    panel.map.viewport().update()
+    settle(panel, qtbot)
+    np.testing.assert_array_equal(seen[-1], on_screen(panel))
+    assert (seen[0] != seen[-1]).any()
+
+
+def test_an_image_that_is_selected_leaves_nothing_of_the_one_before(panel, qtbot, fake_controller):
+    settle(panel, qtbot)
+    painted, seen = Painted(panel.map.viewport()), []
+    for image in (3, 17, 30):
+        panel.map._hand.start()
+        fake_controller.select_image(image)
+        settle(panel, qtbot)
+        seen.append(on_screen(panel))
+    assert painted.shares, "nothing was painted"
+    assert max(painted.shares) < 0.6 or panel.latent.is_line
     panel.map.viewport().update()
     settle(panel, qtbot)
     np.testing.assert_array_equal(seen[-1], on_screen(panel))

@@ -105,6 +105,7 @@ def figures(n: int) -> dict[str, Any]:
     def frame_of(act: Callable[[int], object]) -> Callable[[int], object]:
         def paint(turn: int) -> None:
             act(turn)
+            view.settle()
             view.grab()
 
         return paint

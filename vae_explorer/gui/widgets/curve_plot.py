@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QStyleOptionGraphicsItem, QToolTip, QWidget
 
 from vae_explorer.gui.theme import current_theme
 from vae_explorer.gui.widgets.curve_store import Floats, Split, Term, XAxis
+from vae_explorer.gui.widgets.light_axis import LightAxis, light_axes
 from vae_explorer.gui.widgets.plot_style import (
     apply_plot_theme,
     line_pen,
@@ -31,7 +32,7 @@ NEAR_PX = 6
 """How near to a mark the pointer must be for its tooltip."""
 
 
-class PlaceAxis(pg.AxisItem):
+class PlaceAxis(LightAxis):
     """Ticks of steps ('1,200', '12k', '1.5M'), epochs, or time with its unit ('30 s', '5 min', '1.5 h')."""
 
     def __init__(self) -> None:
@@ -139,7 +140,7 @@ class CurvePlot(pg.PlotWidget):
 
     def __init__(self, term: Term, parent: QWidget | None = None) -> None:
         self.place_axis = PlaceAxis()
-        super().__init__(parent, enableMenu=False, axisItems={"bottom": self.place_axis})
+        super().__init__(parent, enableMenu=False, axisItems=light_axes() | {"bottom": self.place_axis})
         self.term = term
         self._mark_texts: list[str] = []
         self.setMinimumSize(96, 64)
@@ -152,9 +153,6 @@ class CurvePlot(pg.PlotWidget):
         item.setDownsampling(auto=True, mode="mean")
         item.setClipToView(True)
         item.getAxis("left").setWidth(LEFT_AXIS_PX)
-        for side in ("left", "bottom"):
-            # Finer ticks have no numbers in so small a plot, and take as long as the others.
-            item.getAxis(side).setStyle(maxTickLevel=0)
         self._raw, self._train, self._held_out = (self._add_curve(item, name) for name in ("raw", "train", "held_out"))
         self._overlays: dict[tuple[Term, Split], pg.PlotDataItem] = {}
         self._marks = MarkLines()

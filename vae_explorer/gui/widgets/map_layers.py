@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
-from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QPen, QPolygonF
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
@@ -207,19 +207,25 @@ class OverlayLayer(MapLayer):
         painter.setFont(tick_font())
         painter.setBrush(Qt.BrushStyle.NoBrush)
         for sigma, outline in enumerate(self._drawn.rings, start=1):
-            px = frame.to_px(outline)
-            lines = [polygon_of(px)]
-            if self._drawn.is_line:
-                low, high = frame.top + frame.height, frame.top
-                lines = [QPolygonF([QPointF(x, low), QPointF(x, high)]) for x in px[:, 0].tolist()]
+            px = frame.to_px(outline).astype(np.float64)
+            draw, tag = self._ring(px, frame)
             for pen in haloed(translucent(self.theme.text, 0.5), translucent(self.theme.surface, 0.5), 1.0):
                 if pen.widthF() == 1.0:
                     pen.setDashPattern([5.0, 4.0])
                 painter.setPen(pen)
-                for line in lines:
-                    painter.drawPolyline(line)
-            tag = QPointF(lines[0].at(0).x(), frame.top + 12) if self._drawn.is_line else lines[0].at(0)
+                draw(painter)
             self._paint_tag(painter, tag, f"{sigma}σ")
+
+    def _ring(self, px: NDArray[np.float64], frame: ViewFrame) -> tuple[Callable[[QPainter], None], QPointF]:
+        """Return what draws a ring, given its outline, and where its name goes; on a line it is a pair of lines."""
+        if self._drawn.is_line:
+            low, high = frame.top + frame.height, frame.top
+            lines = [QLineF(x, low, x, high) for x in px[:, 0].tolist()]
+            return lambda painter: painter.drawLines(lines), QPointF(lines[0].x1(), frame.top + 12)
+        # As an ellipse: dashes along a polygon of so many corners take twice as long.
+        (left, top), (right, bottom) = px.min(axis=0).tolist(), px.max(axis=0).tolist()
+        box = QRectF(left, top, right - left, bottom - top)
+        return lambda painter: painter.drawEllipse(box), QPointF(*px[0].tolist())
 
     def _paint_tag(self, painter: QPainter, at: QPointF, text: str) -> None:
         metrics = painter.fontMetrics()

@@ -16,6 +16,7 @@ from vae_explorer.gui.widgets.cloud import Style
 from vae_explorer.gui.widgets.cloud_colours import class_colours, value_colours
 from vae_explorer.gui.widgets.crosshair_layer import CrosshairLayer
 from vae_explorer.gui.widgets.labelled_layer import LabelledLayer
+from vae_explorer.gui.widgets.light_axis import light_axes
 from vae_explorer.gui.widgets.map_layers import END_RADIUS_PX, CloudLayer, MapLayer, Overlay, OverlayLayer
 from vae_explorer.gui.widgets.plane_layer import PlaneLayer
 from vae_explorer.gui.widgets.plot_style import apply_plot_theme, prepare_plot, set_axis_label
@@ -81,14 +82,11 @@ class MapView(pg.PlotWidget):
     navigated = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent, enableMenu=False)
+        super().__init__(parent, enableMenu=False, axisItems=light_axes())
         self._box = self.getPlotItem().getViewBox()
         # Its ground covers what is behind it: else window and dock were painted with each snapshot.
         self.viewport().setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         prepare_plot(self.getPlotItem())
-        for axis in ("bottom", "left"):
-            # Finer ticks take a quarter of the time of a frame while the view moves.
-            self.getPlotItem().getAxis(axis).setStyle(maxTickLevel=0)
         self._box.setMouseEnabled(x=False, y=False)
         self._box.setAspectLocked(True)
         self._box.disableAutoRange()
@@ -275,6 +273,12 @@ class MapView(pg.PlotWidget):
                 layer.prepare(self.frame(), self.viewport().devicePixelRatioF())
             self._postponed_due.start(0)
             return
+        self.settle()
+
+    def settle(self) -> None:
+        """Have all that has changed painted with the next painting."""
+        self._postponed_due.stop()
+        self._unprepared.clear()
         for layer in self._postponed:
             layer.is_waiting = False
             layer.update()

@@ -60,12 +60,19 @@ def prepare_plot(plot: pg.PlotItem, *, has_grid: bool = True) -> None:
     widget.viewport().setAcceptDrops(False)
     plot.ctrlMenu.setParent(widget, plot.ctrlMenu.windowFlags())
     plot.getViewBox().setBorder(None)
+    plot.getViewBox().sigRangeChanged.connect(_take_range)
     for side in ("left", "bottom"):
         axis = plot.getAxis(side)
         axis.enableAutoSIPrefix(False)
         axis.setStyle(tickLength=-4, tickTextOffset=4, autoExpandTextSpace=True, hideOverlappingLabels=True)
     if has_grid:
         PlotGrid(plot)
+
+
+def _take_range(box: pg.ViewBox, *_: object) -> None:
+    # pyqtgraph puts a new range off until it paints, and what moves with it is then found to need painting again: every
+    # frame of a pan was painted twice.
+    box.updateMatrix()
 
 
 def apply_plot_theme(widget: pg.PlotWidget, theme: Theme) -> None:

@@ -24,7 +24,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 
 from vae_explorer.config import RunConfig
 from vae_explorer.data.image_data import ImageData
-from vae_explorer.engine.messages import EngineState
+from vae_explorer.engine.messages import EngineState, RunStatus
 from vae_explorer.gui.app import Explorer
 from vae_explorer.gui.failures import on_qt_message
 from vae_explorer.gui.tour_hands import wait_for
@@ -179,10 +179,17 @@ def live_figures(config: RunConfig, data: ImageData, *, seconds: float) -> dict[
 
 
 def steps_per_s(explorer: Explorer, seconds: float) -> float:
-    """Steps a second over a stretch, from the statuses that the window gets."""
-    first, began = step_of(explorer), time.perf_counter()
+    """Steps a second over a stretch, between the first and the last status that the window gets in it."""
+    told: list[tuple[float, int]] = []
+
+    def note(status: RunStatus) -> None:
+        told.append((time.perf_counter(), status.step))
+
+    explorer.controller.status_changed.connect(note)
     live_for(round(1000 * seconds))
-    return (step_of(explorer) - first) / (time.perf_counter() - began)
+    explorer.controller.status_changed.disconnect(note)
+    (first_s, first), (last_s, last) = told[0], told[-1]
+    return (last - first) / (last_s - first_s)
 
 
 def live_for(duration_ms: int) -> None:

@@ -63,7 +63,7 @@ class CollapsePanel(QWidget):
         controller.run_opened.connect(self._on_run_opened)
         controller.records_added.connect(self._on_records)
         controller.codes_changed.connect(self._on_codes)
-        controller.status_changed.connect(self._show_cures)
+        controller.status_changed.connect(self._on_status)
         controller.data_changed.connect(self._on_data)
         controller.job_progressed.connect(self._on_job_progressed)
         controller.job_ended.connect(self._on_job_ended)
@@ -271,6 +271,10 @@ class CollapsePanel(QWidget):
             is_configured = cure == "warmup" and value == AS_CONFIGURED
             now = self.tr("as configured") if is_configured else f"{value:g}"
             self._cures.show_state(cure, obstacle=reason, can_undo=self._book.can_undo(cure), now=now)
+
+    def _on_status(self) -> None:
+        if self.isVisible():  # else they are shown anew when the tab is raised
+            self._show_cures()
 
     def _on_cure(self, name: str, value: float) -> None:
         cure = cast(Cure, name)

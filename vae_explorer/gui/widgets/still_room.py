@@ -23,9 +23,10 @@ class StillRoom(QWidget):
     def _is_enough(self) -> bool:
         if self._label.wordWrap():  # its size hint would be found by laying the text out in several widths
             return self._label.heightForWidth(self.width()) <= self.height()
+        if self.sizePolicy().horizontalPolicy() == QSizePolicy.Policy.Ignored:
+            return self._label.fontMetrics().height() <= self.height()
         needed = self._label.sizeHint()
-        is_any_width = self.sizePolicy().horizontalPolicy() == QSizePolicy.Policy.Ignored
-        return (is_any_width or needed.width() <= self.width()) and needed.height() <= self.height()
+        return needed.width() <= self.width() and needed.height() <= self.height()
 
     # ---- Qt -------------------------------------------------------------------------------------------------------
 

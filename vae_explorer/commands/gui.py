@@ -11,6 +11,7 @@ from vae_explorer.errors import DataError, UsageError, nearest_hint
 from vae_explorer.qt_probe import QtProbe
 from vae_explorer.runs.folder import RunFolder
 from vae_explorer.runs.sweep_folder import SweepFolder, is_sweep
+from vae_explorer.start_up import put_off_collection
 
 
 def run(args: argparse.Namespace) -> int:
@@ -20,6 +21,7 @@ def run(args: argparse.Namespace) -> int:
     """
     path = None if args.path is None else _run_path(args.path)
     dataset = None if args.dataset is None else _dataset(args.dataset)
+    put_off_collection()
     probe = QtProbe()
     if probe.is_answered:
         probe.wait().raise_for_problem()

@@ -29,6 +29,7 @@ from vae_explorer.gui.main_window import MainWindow
 from vae_explorer.gui.window_state import open_settings
 from vae_explorer.resource_files import demo_run_dir, resource
 from vae_explorer.runs.listing import new_run_path
+from vae_explorer.start_up import resume_collection
 
 log = logging.getLogger(__name__)
 
@@ -95,6 +96,7 @@ class Explorer(QObject):
         preload_torch()
         from vae_explorer.engine.loop import EngineLoop
 
+        resume_collection()
         return EngineLoop(self.mailbox, self.pump.outbox)
 
     @Slot()

@@ -222,9 +222,11 @@ class EngineLoop:
         now_s = self._clock()
         if self._reader.is_due(now_s):
             self._reader.turn_on(views.frozen, run.data, now_s=now_s)
-        elif views.known is not None and views.known is not self._reader.model:
-            # Made for a snapshot: what is clicked on the map is decoded by the weights that it was made by.
-            self._reader.turn_on(views.known, run.data, now_s=now_s)
+
+    def _on_snapshot(self, model: Any) -> None:
+        """Let the reader have the copy that a snapshot is made of: what is clicked there is of no older weights."""
+        if self._reader.is_on and self._open is not None:
+            self._reader.turn_on(model, self._open.run.data, now_s=self._clock())
 
     @property
     def _has_failed(self) -> bool:
@@ -313,7 +315,10 @@ class EngineLoop:
             meeting=self._meeting,
         )  # fmt: skip
         showcase = Showcase(run.keeper, data, session.target_step, clock=clock)
-        views = LiveViews(session, data, self._outbox, showcase=showcase, is_watched=self._is_watched, clock=clock)
+        views = LiveViews(
+            session, data, self._outbox, showcase=showcase, is_watched=self._is_watched, clock=clock,
+            on_snapshot=self._on_snapshot,
+        )  # fmt: skip
         writer = source.writer() if source is not None and self._is_watched else None
         if source is None or writer is None:
             self._open = _Open(run, views, showcase)
@@ -354,7 +359,10 @@ class EngineLoop:
         self._reader.turn_off()
         member, clock = run.looker, self._clock
         showcase = Showcase(run.shown_keeper, run.data, member.target_step, clock=clock)
-        views = LiveViews(member, run.data, self._outbox, showcase=None, is_watched=self._is_watched, clock=clock)
+        views = LiveViews(
+            member, run.data, self._outbox, showcase=None, is_watched=self._is_watched, clock=clock,
+            on_snapshot=self._on_snapshot,
+        )  # fmt: skip
         self._open = _Open(run, views, showcase)
 
     def _close_if_open(self, folders: Sequence[RunFolder]) -> None:

@@ -31,11 +31,6 @@ class Reader:
         self.is_on = False
         """Whether small requests are left to the reader."""
 
-    @property
-    def model(self) -> Any:
-        """The copy that answers now, None before there is one."""
-        return None if self._source is None else self._source[0]
-
     def begin(self) -> None:
         """Start the thread, with the priority of the caller's, unless it runs; it waits until it is turned on."""
         if self._thread is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ class LiveViews:
     While it trains, token buckets hold the cost to shares of the time: one for snapshots and pictures, one for
     questions of the theory, so that neither waits for the other; paused, it works as long as there is work.
     of: whose model this is. showcase: what keeps snapshots for the next look at the run, where something does.
+    on_snapshot: is told the frozen model of each snapshot before that is made.
     """
 
     def __init__(
@@ -41,9 +43,11 @@ class LiveViews:
         is_watched: bool,
         clock: Clock,
         of: Which = "run",
+        on_snapshot: Callable[[Any], None] = lambda model: None,
     ) -> None:
         self._session, self._data, self._outbox, self._clock = session, data, outbox, clock
         self._showcase, self._is_watched, self._of = showcase, is_watched, of
+        self._on_snapshot = on_snapshot
         self._bucket = TokenBucket()
         self._theory_bucket = TokenBucket(share=THEORY_SHARE, limit_s=THEORY_LIMIT_S)
         self._pictures = Questions(outbox, self._begin_question)
@@ -64,11 +68,6 @@ class LiveViews:
     def frozen(self) -> Any:
         """The session's frozen model, copied once a step."""
         return self._newest_lattice.model
-
-    @property
-    def known(self) -> Any:
-        """The newest of these copies, None before there is one."""
-        return None if self._lattice is None else self._lattice.model
 
     @property
     def _newest_lattice(self) -> Lattice:
@@ -164,6 +163,7 @@ class LiveViews:
         indices = self._data.indices("all") if is_sample_shown else self.sample
         self._is_snapshot_large = len(indices) > len(self.sample)
         self._snapshot_model, self._snapshot_s = self.frozen, 0.0
+        self._on_snapshot(self._snapshot_model)
         is_complete = len(indices) == len(self._data)
         return snapshot_slices(self._snapshot_model, indices, is_complete=is_complete, of=self._of)
 

@@ -87,6 +87,7 @@ class MainWindow(QMainWindow):
         self._step = QLabel()
         self._step.setObjectName("status_step")
         use_tabular_digits(self._step)
+        self._step.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         for task in tasks:
             bar.addPermanentWidget(task)
         bar.addPermanentWidget(StillRoom(self._step))

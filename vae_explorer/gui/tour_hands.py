@@ -99,7 +99,12 @@ class Hands:
         panels = self._window.docks.panels
         parts = (panels.here, panels.interpolation, panels.map.map)
         self._wait(
-            lambda: all(part.is_settled for part in parts) and not self._controller.is_waiting, "all pictures are there"
+            lambda: (
+                all(part.is_settled for part in parts)
+                and not self._controller.is_waiting
+                and (panels.curves.is_settled or self._state is EngineState.RUNNING)
+            ),
+            "all pictures are there",
         )
         panels.map.map.repaint()
 

@@ -22,16 +22,16 @@ ORIGIN = np.zeros((1, 2), dtype=np.float32)
 
 
 class StepTime:
-    """A clock that a step moves by 0.6 s and nothing else moves."""
+    """A clock that a step moves by `step_s` and nothing else moves."""
 
-    def __init__(self) -> None:
-        self.now = 0.0
+    def __init__(self, step_s: float = 0.6) -> None:
+        self.now, self._step_s = 0.0, step_s
 
     def __call__(self) -> float:
         return self.now
 
     def pass_step(self) -> None:
-        self.now += 0.6
+        self.now += self._step_s
 
 
 def test_it_answers_while_a_step_is_under_way(
@@ -59,6 +59,22 @@ def test_it_answers_while_a_step_is_under_way(
     engine.wait_for_state(m.EngineState.FINISHED, step=40)
     engine.put(m.Decode("map", 6, ORIGIN))
     assert engine.wait_for(m.Decoded, lambda a: a.id == 6).step == 40
+
+
+@pytest.mark.parametrize("hold_at", [20, 23, 27])
+def test_what_is_clicked_is_of_no_older_weights_than_the_newest_codes(
+    make_engine: Callable[..., Engine], sessions: FakeSessions, new_run: m.NewRun, hold_at: int
+) -> None:
+    clock = StepTime(0.05)
+    sessions.prepare = lambda session: session.__dict__.update(on_step=clock.pass_step, hold_at=hold_at)
+    engine = make_engine(sessions=sessions, clock=clock)
+    engine.put(new_run, m.Start())
+    engine.wait_for(m.RunOpened)
+    assert sessions.made[0].is_held.wait(60)
+    newest = engine.of_kind(m.CodesSnapshot)[-1].step
+    engine.put(m.Decode("map", 1, ORIGIN))
+    assert hold_at > engine.wait_for(m.Decoded).step >= newest > hold_at - 6
+    sessions.made[0].go_on.set()
 
 
 def test_a_failing_answer_leaves_the_reader_serving(

@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 from vae_explorer.engine.messages import RunOpened
 from vae_explorer.gui.bound_words import comparison_note, loss_note
 from vae_explorer.gui.controller import ModelController
+from vae_explorer.gui.panels.paced_question import is_training
 from vae_explorer.gui.theme import GRID_PX, current_theme
 from vae_explorer.gui.widgets.bound_note import BoundNote
 from vae_explorer.gui.widgets.curve_bar import CurveBar
@@ -83,6 +84,8 @@ class CurvesPanel(QWidget):
         self._stale: list[Term] = []
         """Terms whose plots lack the newest records, the longest waiting first."""
         self._x_range = (0.0, 1.0)
+        self._behind: set[Term] = set()
+        """Terms whose plots lack the newest range."""
         self._columns = {term: CurveColumn(term) for term in TERMS}
         self._bar = CurveBar()
         self._note = BoundNote("curves")
@@ -245,9 +248,18 @@ class CurvesPanel(QWidget):
             self._redraw_timer.start(max(self._redraw_timer.remainingTime(), MAKE_WAY_MS))
 
     def _pace(self, drawn_s: float) -> None:
-        """Choose when the next plot is drawn from what this one took, with its painting about twice the drawing."""
+        """Choose when the next plot is drawn from what this one took, with its painting about twice the drawing.
+
+        Soon, where plots lack a range that others have, or nothing is trained that could be held up.
+        """
         wanted_ms = round(1000 * 2 * drawn_s / REDRAW_SHARE)
-        self._redraw_timer.setInterval(min(max(REDRAW_MS, wanted_ms), SLOWEST_REDRAW_MS))
+        is_urgent = not self._behind.isdisjoint(self.terms) or not is_training(self._controller)
+        self._redraw_timer.setInterval(REDRAW_MS if is_urgent else min(max(REDRAW_MS, wanted_ms), SLOWEST_REDRAW_MS))
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether every plot shows the newest records."""
+        return not self._stale
 
     def _draw(self, terms: list[Term]) -> None:
         marks = list(self._store.mark_places(self._bar.x_axis))
@@ -321,7 +333,9 @@ class CurvesPanel(QWidget):
             if self._x_range != before:
                 # One for all plots, which are read side by side; each takes it when its turn to be drawn comes, since
                 # all of them together take 15 ms.
+                self._behind = set(self.terms)
                 self._stale += [term for term in self.terms if term not in (*self._stale, *terms)]
+        self._behind -= set(terms)
         first, last = self._x_range
         for term in terms:
             if ends:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QEvent, QObject
 from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QApplication
 
 from vae_explorer.gui.panels.latent_map import LatentMapPanel
 
@@ -48,6 +49,10 @@ def look(panel, qtbot, at, picture):
     frame = panel.map.frame()
     panel.map._hand.start()  # under the hand, what changes is painted at once
     panel.map.touched.emit(*frame.to_view(*at), True)
+    # Another layer is painted after the crosshair was told to move, and before it is painted there.
+    panel.map.marks.mark(selected=None, hovered=at[0] % 7)
+    for _ in range(4):
+        QApplication.processEvents()
     panel.map.set_thumbnail(picture)
     settle(panel, qtbot)
 

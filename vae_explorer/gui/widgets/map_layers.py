@@ -71,13 +71,14 @@ class MapLayer(pg.GraphicsObject):
         self.postpone: Callable[[MapLayer], bool] = lambda layer: False
         self.is_waiting = False
         self._frame: ViewFrame | None = None
-        self._covered: list[QRectF] | None = None
+        self._covered: list[QRectF] = []
+        """Areas of the scene that may hold pixels of it, since it was painted there."""
         self.theme: Theme = LIGHT
 
     def set_frame(self, frame: ViewFrame) -> None:
         """Take the map's ranges and pixels; the layer repaints."""
         self.prepareGeometryChange()
-        self._frame = frame
+        self._frame, self._covered = frame, []
         self.update()
 
     def refresh(self) -> None:
@@ -85,11 +86,12 @@ class MapLayer(pg.GraphicsObject):
         if self._frame is None or self.postpone(self):
             return
         areas = self.areas(self._frame)
-        if areas is None or self._covered is None:
+        if areas is None:
             self.update()
             return
         for area in (*self._covered, *areas):
             self.update(_in_view(area, self._frame))
+        self._covered = []
 
     def areas(self, frame: ViewFrame) -> list[QRectF] | None:
         """Return what of the scene it covers, None for all. To paint a tenth of the map takes a third of the time."""
@@ -117,9 +119,10 @@ class MapLayer(pg.GraphicsObject):
 
     def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
         frame = self._frame
-        self._covered = None if frame is None else self.areas(frame)
         if frame is None or frame.width < 2 or frame.height < 2 or self.is_blank:
             return
+        # Those of before stay: where something else is painted, this layer is painted in that place alone.
+        self._covered += [area for area in self.areas(frame) or () if area not in self._covered]
         painter.save()
         to_scene, is_invertible = self.sceneTransform().inverted()
         if is_invertible:

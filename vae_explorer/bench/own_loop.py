@@ -8,7 +8,8 @@ from tempfile import TemporaryDirectory
 
 from vae_explorer.bench.task import task_config
 from vae_explorer.data.image_data import ImageData
-from vae_explorer.engine.headless import Progress, train_headless
+from vae_explorer.engine.hand_turned import Progress
+from vae_explorer.engine.headless import train_headless
 
 WARM_UP = 100
 """Steps before the clock starts; what is captured or compiled is captured by then."""

@@ -13,7 +13,7 @@ from vae_explorer.commands.console import say
 from vae_explorer.runs.records import MetricRecord
 
 if TYPE_CHECKING:
-    from vae_explorer.engine.headless import Progress
+    from vae_explorer.engine.hand_turned import Progress
 
 LINE_EVERY_S = 5.0
 """Shortest time between two lines where there is no terminal; the first comes with the first evaluation."""

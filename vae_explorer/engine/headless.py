@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -12,40 +11,23 @@ from typing import Literal
 
 from vae_explorer.config import RunConfig
 from vae_explorer.data.image_data import ImageData
-from vae_explorer.engine.loop import EngineLoop
-from vae_explorer.engine.mailbox import Mailbox
+from vae_explorer.engine.hand_turned import HandTurnedLoop, Progress
 from vae_explorer.engine.meeting import Meeting
 from vae_explorer.engine.messages import (
-    EngineFailed,
     EngineState,
     Event,
     NewRun,
-    Notice,
     OpenRun,
-    Pause,
     RecordsAdded,
     RunOpened,
-    RunStatus,
     SetLive,
-    ShutDown,
     Start,
 )
-from vae_explorer.engine.outbox import Outbox
 from vae_explorer.errors import RunError, UsageError
 from vae_explorer.runs.folder import RunFolder
 from vae_explorer.runs.records import LogRecord, MetricRecord
 from vae_explorer.training.session import TrainingSession
 from vae_explorer.training.world import ALONE, World
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far training is. last_train, last_held_out: the newest records of the log, None before the first."""
-
-    step: int
-    target_step: int
-    last_train: MetricRecord | None = None
-    last_held_out: MetricRecord | None = None
 
 
 @dataclass(frozen=True)
@@ -102,15 +84,7 @@ def train_headless(
         for name, value in (live or {}).items():
             trainer.put(SetLive(name, value))
         trainer.put(Start(until_step or trainer.target_step))
-        started_s = time.perf_counter()
-        while trainer.status.state is EngineState.RUNNING:
-            if world.size == 1 and is_interrupted is not None and is_interrupted():
-                trainer.put(Pause())
-            else:
-                trainer.turn()
-            if on_progress is not None:
-                on_progress(trainer.progress)
-        seconds = time.perf_counter() - started_s
+        seconds = trainer.train(is_interrupted if world.size == 1 else None, on_progress)
     finally:
         trainer.close()
     return trainer.result(seconds)
@@ -132,8 +106,8 @@ class _Sessions:
         self.resume = partial(TrainingSession.resume, world=world)
 
 
-class _Trainer:
-    """A loop that is turned by hand, and what came out of it last."""
+class _Trainer(HandTurnedLoop):
+    """One run, trained by this process or by several."""
 
     def __init__(
         self,
@@ -142,22 +116,12 @@ class _Trainer:
         is_interrupted: Callable[[], bool],
         on_notice: Callable[[str], None],
     ) -> None:
-        self._mailbox, self._outbox = Mailbox(), Outbox(on_wake=lambda: None)
-        self._world, self._on_notice = world, on_notice
-        self._loop = EngineLoop(
-            self._mailbox, self._outbox, sessions=_Sessions(world), device=device, is_watched=False,
+        super().__init__(
+            on_notice, sessions=_Sessions(world), device=device,
             meeting=Meeting(world, is_interrupted) if world.size > 1 else None,
         )  # fmt: skip
+        self._world = world
         self._opened: RunOpened | None = None
-        self._message = ""
-        self._status: RunStatus | None = None
-        self.progress = Progress(0, 0)
-
-    @property
-    def status(self) -> RunStatus:
-        """The newest status."""
-        assert self._status is not None
-        return self._status
 
     def description(self, data: ImageData) -> str:
         """Return what must be the same in every process that trains the open run."""
@@ -175,27 +139,6 @@ class _Trainer:
         """Where the open run ends by its configuration."""
         return self.status.target_step
 
-    def put(self, command: NewRun | OpenRun | SetLive | Start | Pause | ShutDown) -> None:
-        """Send a command and do the turn that applies it."""
-        self._mailbox.put(command)
-        self.turn()
-
-    def turn(self) -> None:
-        """Do one turn; raises what it failed with."""
-        self._loop.turn()
-        for event in self._outbox.take_all():
-            self._take(event)
-        if self._loop.error is not None:
-            raise self._loop.error
-
-    def close(self) -> None:
-        """Save and end the loop. RunError when the last state could not be saved."""
-        if not self._loop.is_over:
-            self._loop.error = None
-            self.put(ShutDown())
-            if self._status is not None and not self._status.is_saved and self._status.state is not EngineState.FAILED:
-                raise RunError(self._message)
-
     def result(self, seconds: float) -> TrainResult:
         """Sum up."""
         status, progress = self.status, self.progress
@@ -206,23 +149,16 @@ class _Trainer:
         return TrainResult(
             step=status.step, state=status.state, run_path=status.run_path, last_train=progress.last_train,
             last_held_out=progress.last_held_out, best_step=best[0] if best else None, seconds=seconds,
-            message=self._message,
+            message=self.message,
         )  # fmt: skip
 
     def _take(self, event: Event) -> None:
+        super()._take(event)
         if isinstance(event, RunOpened):
             self._opened = event
-        match event:
-            case RunStatus():
-                self._status = event
-                self.progress = replace(self.progress, step=event.step, target_step=event.target_step)
-            case RunOpened() | RecordsAdded():  # of a run that is gone on with, the log so far
-                for record in event.records:
-                    self._take_record(record)
-            case Notice():
-                self._on_notice(event.message)
-            case EngineFailed():
-                self._message = event.message
+        if isinstance(event, RunOpened | RecordsAdded):  # of a run that is gone on with, the log so far
+            for record in event.records:
+                self._take_record(record)
 
     def _take_record(self, record: LogRecord) -> None:
         if not isinstance(record, MetricRecord):

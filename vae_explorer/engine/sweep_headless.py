@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,11 +9,8 @@ from pathlib import Path
 from vae_explorer.config import RunConfig
 from vae_explorer.data.image_data import ImageData
 from vae_explorer.engine import messages as m
-from vae_explorer.engine.headless import Progress, TrainResult
-from vae_explorer.engine.loop import EngineLoop
-from vae_explorer.engine.mailbox import Mailbox
-from vae_explorer.engine.outbox import Outbox
-from vae_explorer.errors import RunError
+from vae_explorer.engine.hand_turned import HandTurnedLoop, Progress
+from vae_explorer.engine.headless import TrainResult
 from vae_explorer.runs.folder import RunFolder
 from vae_explorer.runs.records import LiveName, LogRecord, MetricRecord
 
@@ -56,68 +52,28 @@ def train_sweep_headless(
         for name, value in (live or {}).items():
             trainer.put(m.SetLive(name, value))
         trainer.put(m.Start(until_step or trainer.progress.target_step))
-        started_s = time.perf_counter()
-        while trainer.status.state is m.EngineState.RUNNING:
-            if is_interrupted is not None and is_interrupted():
-                trainer.put(m.Pause())
-            else:
-                trainer.turn()
-            if on_progress is not None:
-                on_progress(trainer.progress)
-        seconds = time.perf_counter() - started_s
+        seconds = trainer.train(is_interrupted, on_progress)
     finally:
         trainer.close()
     return trainer.result(seconds)
 
 
-class _SweepTrainer:
-    """A loop that is turned by hand, and what came out of it last, for each model of the sweep."""
+class _SweepTrainer(HandTurnedLoop):
+    """A sweep, and the newest records of each of its models."""
 
     def __init__(self, device: str | None, on_notice: Callable[[str], None]) -> None:
-        self._mailbox, self._outbox = Mailbox(), Outbox(on_wake=lambda: None)
-        self._loop = EngineLoop(self._mailbox, self._outbox, device=device, is_watched=False)
-        self._on_notice = on_notice
-        self._message = ""
+        super().__init__(on_notice, device=device)
         self._opened: m.SweepOpened | None = None
-        self._status: m.RunStatus | None = None
         self._left: tuple[int, ...] = ()
         self._shown = 0
         self._newest: dict[tuple[int, str], MetricRecord] = {}
-        self.progress = Progress(0, 0)
-
-    @property
-    def status(self) -> m.RunStatus:
-        """The newest status."""
-        assert self._status is not None
-        return self._status
-
-    def put(self, command: m.Command) -> None:
-        """Send a command and do the turn that applies it."""
-        self._mailbox.put(command)
-        self.turn()
-
-    def turn(self) -> None:
-        """Do one turn; raises what it failed with."""
-        self._loop.turn()
-        for event in self._outbox.take_all():
-            self._take(event)
-        if self._loop.error is not None:
-            raise self._loop.error
-
-    def close(self) -> None:
-        """Save and end the loop. RunError when the last state could not be saved."""
-        if not self._loop.is_over:
-            self._loop.error = None
-            self.put(m.ShutDown())
-            if self._status is not None and not self._status.is_saved and self.status.state is not m.EngineState.FAILED:
-                raise RunError(self._message)
 
     def result(self, seconds: float) -> SweepResult:
         """Sum up."""
         opened, status = self._opened, self.status
         assert opened is not None
         models = tuple(self._result_of(place, path, seconds) for place, path in enumerate(opened.run_paths))
-        return SweepResult(opened.path, status.step, status.state, models, seconds, message=self._message)
+        return SweepResult(opened.path, status.step, status.state, models, seconds, message=self.message)
 
     def _result_of(self, place: int, path: Path, seconds: float) -> TrainResult:
         checkpoints = RunFolder.open(path).checkpoints()
@@ -129,10 +85,8 @@ class _SweepTrainer:
         )  # fmt: skip
 
     def _take(self, event: m.Event) -> None:
+        super()._take(event)
         match event:
-            case m.RunStatus():
-                self._status = event
-                self.progress = replace(self.progress, step=event.step, target_step=event.target_step)
             case m.SweepOpened():
                 self._opened, self._left = event, event.left
                 for place, records in enumerate(event.records):
@@ -143,10 +97,6 @@ class _SweepTrainer:
             case m.SweepRecordsAdded():
                 for place, record in event.records:
                     self._take_record(place, record)
-            case m.Notice():
-                self._on_notice(event.message)
-            case m.EngineFailed():
-                self._message = event.message
 
     def _take_record(self, place: int, record: LogRecord) -> None:
         if not isinstance(record, MetricRecord):

@@ -20,13 +20,14 @@ from vae_explorer.data.labelled import count_classes
 from vae_explorer.errors import DataError, DivergedError
 from vae_explorer.model.model import TRAINING_BYTES
 from vae_explorer.model.pixels import Pixels
-from vae_explorer.objective.reading import SAMPLES, CodesArrays, EncodedArrays, FrozenModel, ModelReader
+from vae_explorer.objective.reading import ModelReader
 from vae_explorer.runs.records import LiveName, LogRecord, MarkName, MarkRecord, MetricRecord
 from vae_explorer.training.best import BestKeeper
 from vae_explorer.training.checkpoint import model_for
 from vae_explorer.training.devices import resolve_device
 from vae_explorer.training.held_out import HeldOutEvaluation, held_out_indices
 from vae_explorer.training.live_values import InForce
+from vae_explorer.training.looking import Looking
 from vae_explorer.training.memory import check_codes_fit
 from vae_explorer.training.metrics import Figures
 from vae_explorer.training.optimiser import Part
@@ -50,7 +51,7 @@ class Advance(StrEnum):
     DIVERGED = "diverged"
 
 
-class TrainingSession:
+class TrainingSession(Looking):
     """One run being trained.
 
     Everything that acts on the training is a function of the step, and the training's generator is used by updates
@@ -315,26 +316,6 @@ class TrainingSession:
             )
 
     # ---- looking ----------------------------------------------------------------------------------------------------
-
-    def decode(
-        self, z: NDArray[np.float32], *, draw_seed: int | None = None, label: int | None = None
-    ) -> NDArray[np.float32]:
-        """As `ModelReader.decode`, with the weights of now."""
-        return self._looking().decode(z, draw_seed=draw_seed, label=label)
-
-    def encode(
-        self, indices: NDArray[np.int64], *, samples: int = SAMPLES, seed: int = 0, draw_seed: int | None = None
-    ) -> EncodedArrays:
-        """As `ModelReader.encode`, with the weights of now."""
-        return self._looking().encode(indices, samples=samples, seed=seed, draw_seed=draw_seed)
-
-    def codes(self, indices: NDArray[np.int64]) -> CodesArrays:
-        """As `ModelReader.codes`, with the weights of now."""
-        return self._looking().codes(indices)
-
-    def frozen(self) -> FrozenModel:
-        """Return a copy of the weights of now that may be asked from any thread."""
-        return FrozenModel.of(self._looking())
 
     def _looking(self) -> ModelReader:
         self.settle()

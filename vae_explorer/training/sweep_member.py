@@ -6,25 +6,24 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 import msgspec
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from vae_explorer.config import RunConfig
 from vae_explorer.data.image_data import ImageData
 from vae_explorer.model.model import Model
 from vae_explorer.model.pixels import Pixels
-from vae_explorer.objective.reading import SAMPLES, CodesArrays, EncodedArrays, FrozenModel, ModelReader
+from vae_explorer.objective.reading import ModelReader
 from vae_explorer.runs.records import LiveName, LogRecord, MarkRecord, MetricRecord
 from vae_explorer.training.best import BestKeeper
 from vae_explorer.training.live_values import InForce
+from vae_explorer.training.looking import Looking
 from vae_explorer.training.metrics import Figures
 from vae_explorer.training.schedule import target_step
 from vae_explorer.training.state import AnyArray, SessionMeta, copy_into, to_arrays
 from vae_explorer.training.sweep_updates import Seat
 
 
-class SweepMember:
+class SweepMember(Looking):
     """What a `TrainingSession` is to a plain run, but that the sweep does its updates and its evaluations.
 
     step: of its weights: the sweep's, or the one at which it diverged. is_diverged: whether it refused an update; it
@@ -132,26 +131,6 @@ class SweepMember:
         return records
 
     # ---- looking ----------------------------------------------------------------------------------------------------
-
-    def decode(
-        self, z: NDArray[np.float32], *, draw_seed: int | None = None, label: int | None = None
-    ) -> NDArray[np.float32]:
-        """As `ModelReader.decode`, with the weights of now."""
-        return self._looking().decode(z, draw_seed=draw_seed, label=label)
-
-    def encode(
-        self, indices: NDArray[np.int64], *, samples: int = SAMPLES, seed: int = 0, draw_seed: int | None = None
-    ) -> EncodedArrays:
-        """As `ModelReader.encode`, with the weights of now."""
-        return self._looking().encode(indices, samples=samples, seed=seed, draw_seed=draw_seed)
-
-    def codes(self, indices: NDArray[np.int64]) -> CodesArrays:
-        """As `ModelReader.codes`, with the weights of now."""
-        return self._looking().codes(indices)
-
-    def frozen(self) -> FrozenModel:
-        """Return a copy of the weights of now that may be asked from any thread."""
-        return FrozenModel.of(self._looking())
 
     def _looking(self) -> ModelReader:
         self.settle()

@@ -10,7 +10,7 @@ from vae_explorer.bench.own_loop import OwnLoop, _Clock
 from vae_explorer.bench.plain_loop import PlainLoop, PlainVAE
 from vae_explorer.bench.pythae_loop import PythaeLoop
 from vae_explorer.bench.task import HIDDEN, LATENT_DIM, drawn_images, task_config
-from vae_explorer.engine.headless import Progress
+from vae_explorer.engine.hand_turned import Progress
 from vae_explorer.errors import UsageError
 
 CPU = torch.device("cpu")

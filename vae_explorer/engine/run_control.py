@@ -24,7 +24,7 @@ from vae_explorer.runs.folder import RunFolder
 from vae_explorer.runs.records import LiveName, LogRecord
 from vae_explorer.training.session import Advance, TrainingSession
 
-STATUS_EVERY_S = 0.3
+STATUS_EVERY_S = 0.4
 
 
 class RunControl:

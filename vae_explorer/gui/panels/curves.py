@@ -52,7 +52,7 @@ need not move more than twice a second, and three plots at once would hold up a 
 REDRAW_SHARE = 0.015
 """What drawing curves may take of the window's time: where a plot takes longer, the next one comes later. A slow
 processor has no core to spare for a curve that moves six times a second."""
-SLOWEST_REDRAW_MS = 400
+SLOWEST_REDRAW_MS = 600
 MAKE_WAY_MS, LONGEST_WAIT_MS = 60, 1000
 """A plot that would be drawn sooner after a click waits for so long, but no longer than that since the last one."""
 

@@ -40,9 +40,15 @@ def on_screen(panel):
     return np.array(image.constBits()).reshape(image.height(), image.width(), 4)[..., :3]
 
 
+def paint():
+    """Paint what is to be painted: Qt asks the scene, then the view, then the window."""
+    for _ in range(4):
+        QApplication.processEvents()
+
+
 def settle(panel, qtbot):
     qtbot.waitUntil(lambda: not panel.map._overlay_due.isActive() and not panel.map._postponed_due.isActive())
-    qtbot.wait(1)
+    paint()
 
 
 def look(panel, qtbot, at, picture):
@@ -51,8 +57,7 @@ def look(panel, qtbot, at, picture):
     panel.map.touched.emit(*frame.to_view(*at), True)
     # Another layer is painted after the crosshair was told to move, and before it is painted there.
     panel.map.marks.mark(selected=None, hovered=at[0] % 7)
-    for _ in range(4):
-        QApplication.processEvents()
+    paint()
     panel.map.set_thumbnail(picture)
     settle(panel, qtbot)
 

@@ -54,6 +54,22 @@ def train(sweep, until_step):
     return [without_time(member.take_records()) for member in sweep.members]
 
 
+def go_on_from(second, first, step):
+    """Let one sweep take over the states of another, which is at a step."""
+    for into, member in zip(second.members, first.members, strict=True):
+        into.load(*member.state())
+    second.begin_from(step)
+
+
+def spoilt_and_sound(make):
+    """Two sweeps at step 100, and in the first nothing is finite any more for its second model."""
+    sweep, sound = make(), make()
+    for one in (sweep, sound):
+        train(one, 100)
+    sweep._updates.seats[1].live.beta = float("nan")
+    return sweep, sound
+
+
 class _Names(TorchDispatchMode):
     """Notes which operators are called, below vmap and autograd."""
 
@@ -123,11 +139,8 @@ def test_what_is_steered_changes_between_slices_and_nothing_is_recorded_anew(con
 @pytest.mark.usefixtures("adam")
 def test_a_model_that_diverges_within_a_slice_stands_still_and_leaves_the_others_untouched(config, digits_data):
     config = config.with_values({"train.log_every": 1000, "train.evaluate_every": 1000})
-    sweep, sound = (captured(config, digits_data) for _ in range(2))
-    for one in (sweep, sound):
-        train(one, 100)
+    sweep, sound = spoilt_and_sound(lambda: captured(config, digits_data))
     before = weights(sweep.members[1])
-    sweep._updates.seats[1].live.beta = float("nan")
     for one in (sweep, sound):
         one.advance(164)
         assert one.step == 164
@@ -143,9 +156,7 @@ def test_going_on_from_a_state_is_bit_exact_wherever_slices_end(config, digits_d
     whole, first, second = (captured(config, digits_data) for _ in range(3))
     train(whole, 70)
     train(first, 29)
-    for into, member in zip(second.members, first.members, strict=True):
-        into.load(*member.state())
-    second.begin_from(29)
+    go_on_from(second, first, 29)
     train(second, 70)
     assert are_same(states(whole), states(second))
 

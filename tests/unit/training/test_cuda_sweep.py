@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 import torch
-from test_captured_sweep import CHANGED, train
+from test_captured_sweep import CHANGED, go_on_from, spoilt_and_sound, train
 from test_sweep import are_same, new_sweep, states
 
 from vae_explorer.bench.task import drawn_images, task_config
@@ -67,9 +67,7 @@ def test_the_same_seed_gives_the_same_records_and_going_on_is_the_same(config, d
     whole, again, first, second = (new_sweep(config, digits_data) for _ in range(4))
     assert train(whole, 70) == train(again, 70)
     train(first, 29)
-    for into, member in zip(second.members, first.members, strict=True):
-        into.load(*member.state())
-    second.begin_from(29)
+    go_on_from(second, first, 29)
     train(second, 70)
     assert are_same(states(whole), states(second))
 
@@ -87,11 +85,8 @@ def test_a_change_of_what_is_steered_records_nothing_anew(config, digits_data):
 
 def test_a_model_that_diverges_within_a_slice_leaves_the_others_untouched(config, digits_data):
     config = config.with_values({"train.log_every": 1000, "train.evaluate_every": 1000})
-    sweep, sound = (new_sweep(config, digits_data) for _ in range(2))
-    for one in (sweep, sound):
-        train(one, 100)
+    sweep, sound = spoilt_and_sound(lambda: new_sweep(config, digits_data))
     before = weights_of(sweep.members[1])
-    sweep._updates.seats[1].live.beta = float("nan")
     for one in (sweep, sound):
         train(one, 164)
         one.settle()

@@ -28,6 +28,7 @@ from vae_explorer.gui.selecting import SelectionModel
 from vae_explorer.gui.selection import Selection
 from vae_explorer.gui.sweeps import Sweeps
 from vae_explorer.latent.mixture import Mixture
+from vae_explorer.latent.statistics import place_of
 from vae_explorer.runs.records import LiveName
 from vae_explorer.sweep_config import configs_of
 
@@ -173,8 +174,9 @@ class ModelController(QObject):
         """The class that the selected code is decoded as: the chosen one, else the selected image's most probable."""
         if self.label is not None or not self.decodes_classes or self.codes is None or self.codes.predicted is None:
             return self.label
-        place = np.flatnonzero(self.codes.indices == self.selection.image)
-        return int(self.codes.predicted[place[0]]) if len(place) else None
+        image = self.selection.image
+        place = None if image is None else place_of(image, self.codes.indices)
+        return None if place is None else int(self.codes.predicted[place])
 
     def set_label(self, label: int | None) -> None:
         """Decode codes as this class; None: as the most probable of the selected image, else the mean over all."""
@@ -465,10 +467,8 @@ class ModelController(QObject):
     def _code_of(self, index: int) -> NDArray[np.float32] | None:
         if self.codes is None:
             return None
-        place = int(np.searchsorted(self.codes.indices, index))
-        if place < len(self.codes.indices) and self.codes.indices[place] == index:
-            return self.codes.loc[place]
-        return None
+        place = place_of(index, self.codes.indices)
+        return None if place is None else self.codes.loc[place]
 
     # ---- events from the engine -----------------------------------------------------------------------------------
 

@@ -32,3 +32,9 @@ def code_range(codes: ArrayLike, *, at_least: float = 0.0) -> tuple[NDArray[np.f
 def spread_indices(n: int, most: int) -> NDArray[np.int64]:
     """Return up to `most` of the places 0 .. n - 1, evenly spread and ascending."""
     return np.unique(np.linspace(0, n - 1, min(n, most)).astype(np.int64))
+
+
+def place_of(value: int, rising: NDArray[np.int64]) -> int | None:
+    """Return where a value stands among rising ones (n,), None where it does not."""
+    place = int(np.searchsorted(rising, value))
+    return place if place < len(rising) and rising[place] == value else None

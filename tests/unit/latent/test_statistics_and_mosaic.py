@@ -5,7 +5,7 @@ import pytest
 
 from vae_explorer.errors import UsageError
 from vae_explorer.latent.mosaic import mosaic, picture_scale, to_uint8
-from vae_explorer.latent.statistics import code_range, order_by_kl, spread_indices
+from vae_explorer.latent.statistics import code_range, order_by_kl, place_of, spread_indices
 
 
 def test_dimensions_are_ordered_from_most_to_least_used():
@@ -80,3 +80,9 @@ def test_a_picture_of_a_slipped_hand_is_refused_before_it_takes_memory():
     tiles = np.broadcast_to(np.float32(0), (200, 200, 1, 128, 128))
     with pytest.raises(UsageError, match=r"fewer rows and columns or a smaller scale"):
         mosaic(tiles, scale=64)
+
+
+@pytest.mark.parametrize(("value", "place"), [(2, 0), (5, 1), (9, 2), (1, None), (6, None), (10, None)])
+def test_a_value_is_found_among_rising_ones(value, place):
+    assert place_of(value, np.array([2, 5, 9])) == place
+    assert place_of(value, np.array([], dtype=np.int64)) is None

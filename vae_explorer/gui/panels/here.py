@@ -21,6 +21,7 @@ from vae_explorer.gui.widgets.neighbours import NeighbourIndex
 from vae_explorer.gui.widgets.picture import PictureView
 from vae_explorer.gui.widgets.picture_strip import PictureStrip
 from vae_explorer.gui.widgets.still_room import StillRoom
+from vae_explorer.latent.statistics import place_of
 
 MAX_FIELDS = 4
 """A code of more numbers is shown as a list; the sliders are where those are changed."""
@@ -345,7 +346,7 @@ class HerePanel(QWidget):
         data = self._controller.data
         if data is not None:
             splits = {"train": data.splits.train, "validation": data.splits.validation, "test": data.splits.test}
-            parts += [name for name, members in splits.items() if _has(members, image)]
+            parts += [name for name, members in splits.items() if place_of(image, members) is not None]
         return " · ".join(parts)
 
     def _label_of(self, image: int) -> str:
@@ -394,14 +395,5 @@ class HerePanel(QWidget):
 
 
 def _loc_of(codes: CodesSnapshot, image: int | None) -> NDArray[np.float32] | None:
-    if image is None:
-        return None
-    place = int(np.searchsorted(codes.indices, image))
-    if place < len(codes.indices) and codes.indices[place] == image:
-        return codes.loc[place]
-    return None
-
-
-def _has(members: NDArray[np.int64], image: int) -> bool:
-    place = int(np.searchsorted(members, image))
-    return place < len(members) and int(members[place]) == image
+    place = None if image is None else place_of(image, codes.indices)
+    return None if place is None else codes.loc[place]

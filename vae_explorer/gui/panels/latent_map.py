@@ -31,6 +31,7 @@ from vae_explorer.gui.widgets.map_view import MapView
 from vae_explorer.gui.widgets.picture import image_to_qimage
 from vae_explorer.gui.widgets.plane_layer import Plane
 from vae_explorer.gui.widgets.still_room import StillRoom
+from vae_explorer.latent.statistics import place_of
 
 PLANE_DUE_MS = 30
 REFIT_RATIO = 1.5
@@ -379,10 +380,7 @@ class LatentMapPanel(QWidget):
     def _place_of(self, image: int | None) -> int | None:
         """Return where the points have an image; the indices of a snapshot rise."""
         codes = self._latent.codes
-        if codes is None or image is None:
-            return None
-        place = int(np.searchsorted(codes.indices, image))
-        return place if place < len(codes.indices) and codes.indices[place] == image else None
+        return None if codes is None or image is None else place_of(image, codes.indices)
 
     def _labels_of(self, codes: CodesSnapshot | None) -> NDArray[np.int64] | None:
         data = self._controller.data

@@ -15,6 +15,7 @@ from vae_explorer.gui.widgets.map_layers import Overlay
 from vae_explorer.latent.geometry import posterior_ellipse
 from vae_explorer.latent.paths import interpolate
 from vae_explorer.latent.projection import Basis, axis_basis, line_basis, pca_basis
+from vae_explorer.latent.statistics import place_of
 
 Points = NDArray[np.float32]
 Range = tuple[float, float]
@@ -170,9 +171,8 @@ class LatentView:
             points = self.points if self.is_line else None
             path = self._newest_path.of((*ends, *plane, points), lambda: self._path(selection))
         image = selection.image
-        ellipses, start = self._newest_q.of(
-            (image, self._known_of(image), self._other_q, *plane), lambda: self._q_of(image)
-        )
+        known = self._known_of(image)
+        ellipses, start = self._newest_q.of((image, known, self._other_q, *plane), lambda: self._q_of(image, known))
         return Overlay(
             crosshair=self.project(selection.code), is_line=self.is_line,
             end_a=path.a, end_b=path.b, path=path.points, ellipses=ellipses, start=start,
@@ -184,9 +184,12 @@ class LatentView:
         points = self._project_all(interpolate(a, b, share, path=selection.path))
         return _Path(self.project(a), self.project(b), points)
 
-    def _q_of(self, image: int | None) -> tuple[tuple[Points, ...], Points | None]:
+    def _q_of(
+        self, image: int | None, known: CodesSnapshot | Encoded | None
+    ) -> tuple[tuple[Points, ...], Points | None]:
         """Return the ellipses of an image's q, and the outline of the encoder's where another q is shown."""
-        ellipses = self._ellipses(image)
+        place = None if image is None or known is None else place_of(image, known.indices)
+        ellipses = () if known is None or place is None else self._ellipses_of(known, place)
         if self._other_q is None or not ellipses:
             return ellipses, None
         return self._outlines(*self._other_q, height=float(ellipses[0][0, 1])), ellipses[0]
@@ -222,16 +225,13 @@ class LatentView:
         finite = self.points[np.isfinite(self.points[:, 1]), 1]
         return float(np.median(finite)) if len(finite) else 0.0
 
-    def _ellipses(self, image: int | None) -> tuple[Points, ...]:
-        known = self._known_of(image)
-        return () if image is None or known is None else self._ellipses_of(known, _place_of(image, known) or 0)
-
     def _known_of(self, image: int | None) -> CodesSnapshot | Encoded | None:
         """Return who knows an image's q."""
         sources: tuple[CodesSnapshot | Encoded | None, ...] = (self._codes, self._encoded)
-        if image is None:
-            return None
-        return next((known for known in sources if known is not None and _place_of(image, known) is not None), None)
+        for known in sources:
+            if image is not None and known is not None and place_of(image, known.indices) is not None:
+                return known
+        return None
 
     def _ellipses_of(self, known: CodesSnapshot | Encoded, place: int) -> tuple[Points, ...]:
         loc, scale = known.loc[place], known.scale[place]
@@ -255,12 +255,6 @@ class LatentView:
         circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)
         middle = self.basis.project(np.zeros(self.latent_dim))
         return tuple((middle + sigma * circle).astype(np.float32) for sigma in (1, 2, 3))
-
-
-def _place_of(image: int, known: CodesSnapshot | Encoded) -> int | None:
-    """Return the place of an image among indices that rise."""
-    place = int(np.searchsorted(known.indices, image))
-    return place if place < len(known.indices) and known.indices[place] == image else None
 
 
 def has_bound(known: CodesSnapshot | Encoded) -> bool:

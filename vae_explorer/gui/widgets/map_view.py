@@ -95,7 +95,6 @@ class MapView(pg.PlotWidget):
         self.marks, self.scale = PointMarks(self.cloud.raster), ScaleLayer(self.legend)
         self.q, self.crosshair = QLayer(), CrosshairLayer()
         self._values: ScaleLegend | None = None
-        self._overlay = Overlay()
         self._layers: tuple[MapLayer, ...] = (
             self.plane, self.energy, self.cloud, self.labelled, self.posterior, self.marks, self.q, self.over,
             self.crosshair, self.scale,
@@ -185,7 +184,6 @@ class MapView(pg.PlotWidget):
 
     def set_overlay(self, overlay: Overlay) -> None:
         """Draw these things over the points."""
-        self._overlay = overlay
         self.over.set_overlay(overlay)
         self.crosshair.move_to(overlay.crosshair, is_line=overlay.is_line)
         if not self._overlay_due.isActive():
@@ -200,7 +198,7 @@ class MapView(pg.PlotWidget):
     @Slot()
     def _paint_overlay(self) -> None:
         self.over.refresh()
-        self.q.set_q(self._overlay)
+        self.q.set_q(self.over.overlay)
         self.crosshair.refresh()
 
     def set_aspect_locked(self, is_locked: bool) -> None:
